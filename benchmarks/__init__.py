@@ -1,0 +1,1 @@
+"""What Detent costs, as ratios to a floor measured in the same run. `python -m benchmarks.step`."""

@@ -1,0 +1,139 @@
+"""The effects of a machine: each form is looked at once, whatever states order by it."""
+
+import math
+from typing import Any
+
+from detent.kernel.compiler.context import check_callable, is_event_class
+from detent.kernel.compiler.notes import Notes, class_name
+from detent.kernel.compiler.outline import Sketch
+from detent.kernel.definition import Call, Doing, Each, Form, Machine, Send, Spawn, Wait
+from detent.kernel.policies import Retry
+from detent.kernel.shapes import is_frozen
+from detent.kernel.signals import Effect, Event, Failure
+
+__all__ = ["collected"]
+
+RECOVERIES = ("pure", "idempotent", "reconcilable", "at_most_once")
+
+
+def collected(
+    sketches: list[Sketch], notes: Notes
+) -> tuple[dict[str, Doing[Any]], dict[str, tuple[int, ...]]]:
+    """The forms by name, and which states order by each."""
+    forms: dict[str, Doing[Any]] = {}
+    ordering: dict[str, tuple[int, ...]] = {}
+    for sketch in sketches:
+        for form in sketch.forms:
+            place = f"{sketch.place}, do={form.key}"
+            known = forms.setdefault(form.key, form)
+            if known != form:
+                right = "Tell them apart: give one of them a name=."
+                notes.add("duplicate-effect", place, f"two effects are called {form.key!r}.", right)
+            elif sketch.index in ordering.get(form.key, ()):
+                right = "For several of a kind, use Each."
+                notes.add("duplicate-effect", place, "the state does it twice.", right)
+            if known is form and form.key not in ordering:
+                _check(form, notes, place)
+            ordering[form.key] = (*ordering.get(form.key, ()), sketch.index)
+    return forms, ordering
+
+
+def _check(form: Doing[Any], notes: Notes, place: str) -> None:
+    """Note everything that is wrong with one form."""
+    match form:
+        case Each():
+            _check_each(form, notes, place)
+        case Call() | Spawn():
+            _check_inner(form, notes, place)
+            _check_make(form.make, notes, place)
+        case Wait():
+            _check_inner(form, notes, place)
+            if not isinstance(form.question, str):
+                check_callable(notes, place, "question", form.question, ("data",))
+        case Send():
+            if not isinstance(form.run, str):
+                check_callable(notes, place, "run", form.run, ("data",))
+            if not is_event_class(type(form.event)):
+                check_callable(notes, place, "event", form.event, ("data",))
+        case _:
+            right = "Use Call, Each, Spawn, Wait or Send."
+            notes.add("no-effect", place, f"{type(form).__name__} is no kind of effect.", right)
+
+
+def _check_make(make: object, notes: Notes, place: str) -> None:
+    if make is None:
+        right = "Give it a pure function of the data that makes the order."
+        notes.add("no-order", place, "it does not say what to order.", right)
+    else:
+        check_callable(notes, place, "make", make, ("data",))
+
+
+def _check_each(each: Each[Any, Any], notes: Notes, place: str) -> None:
+    _check_make(each.make, notes, place)
+    if each.at_most is not None and (type(each.at_most) is not int or each.at_most < 1):
+        notes.add("bad-number", place, f"at_most={each.at_most!r} lets nothing begin.")
+    for form in each.forms:
+        if not isinstance(form, Call | Wait | Spawn):
+            right = "Its forms are effect classes, Calls, Waits and Spawns."
+            notes.add("no-effect", place, f"an Each cannot order {class_name(form)}.", right)
+            continue
+        given = form.question if isinstance(form, Wait) else form.make
+        if given is not None:
+            right = "The Each makes the orders: leave it out."
+            notes.add("two-makers", place, f"{form.key!r} has a maker of its own.", right)
+        _check_inner(form, notes, place)
+
+
+def _check_inner(form: Form[Any, Any], notes: Notes, place: str) -> None:
+    """Note what is wrong with a form wherever it stands."""
+    match form:
+        case Call():
+            _check_effect(form.effect, notes, place)
+            _check_seconds("timeout", form.timeout, notes, place)
+            _check_retry(form.retry, notes, place)
+        case Wait():
+            _check_seconds("deadline", form.deadline, notes, place)
+        case Spawn(machine=machine) if not isinstance(getattr(machine, "machine", None), Machine):
+            right = "Give it a Machine, or what has one."
+            notes.add("no-machine", place, f"{class_name(machine)} cannot be run.", right)
+        case _:
+            pass
+
+
+def _check_effect(effect: object, notes: Notes, place: str) -> None:
+    name = class_name(effect)
+    if not (isinstance(effect, type) and issubclass(effect, Effect)):
+        right = "Derive a class from Effect[...], with attrs.frozen above it."
+        notes.add("no-effect", place, f"{name} is no effect.", right)
+        return
+    if not is_frozen(effect):
+        notes.add("not-frozen", place, f"{name} is not frozen.", "Put attrs.frozen above it.")
+    if effect.recovery not in RECOVERIES:
+        right = f"It is one of {', '.join(RECOVERIES)}."
+        notes.add("bad-recovery", place, f"{name} has recovery={effect.recovery!r}.", right)
+    for failure in effect.fails:
+        declared: object = failure
+        if not is_event_class(declared) or not issubclass(failure, Failure):
+            right = "Derive it from Failure, with attrs.frozen above it."
+            what = f"{name} fails as {class_name(declared)}, which is no declared failure."
+            notes.add("no-failure", place, what, right)
+
+
+def _check_seconds(name: str, seconds: object, notes: Notes, place: str) -> None:
+    if seconds is None:
+        return
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, int | float)
+        or not 0 < seconds < math.inf
+    ):
+        right = "It is a number of seconds above zero."
+        notes.add("bad-number", place, f"{name}={seconds!r} is no time to wait.", right)
+
+
+def _check_retry(retry: object, notes: Notes, place: str) -> None:
+    if isinstance(retry, Retry):
+        for mistake in retry.mistakes():
+            notes.add("bad-number", place, f"retry: {mistake}.")
+    elif retry is not None:
+        notes.add("bad-number", place, f"retry={retry!r} is no Retry.", "Say Retry(attempts=3).")

@@ -1,0 +1,68 @@
+"""Everything a run writes down must be storable: its data, its events, its effects and what comes back of them."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from detent.kernel.compiler.context import Context
+from detent.kernel.compiler.outcomes import outcome_shape
+from detent.kernel.definition import Call, Doing, Each, Form, Send, Spawn
+from detent.kernel.shapes import Choice, Record, Shape, fields_of, parts_of, shape_of, unstorable
+from detent.kernel.signals import Event
+
+__all__ = ["check_storage", "classes_in"]
+
+
+def check_storage(context: Context, events: Iterable[type[Event]]) -> tuple[Shape, ...]:
+    """Note what cannot be stored. Returns the shapes of all that is."""
+    written = [("data", context.data)]
+    written += [(f"event {event.__name__}", shape_of(event)) for event in events]
+    for form in context.forms.values():
+        written += list(_written_by(form))
+    for place, shape in written:
+        for path, why in unstorable(shape):
+            where = f"{place}, field {path!r}" if path else place
+            context.notes.add("unstorable", where, f"it is {why}.")
+    shapes = tuple(shape for _, shape in written)
+    _check_names(context, shapes)
+    return shapes
+
+
+def classes_in(shapes: Iterable[Shape]) -> tuple[Record | Choice, ...]:
+    """Every record and enumeration that occurs anywhere in some shapes, each once."""
+    found: dict[Record | Choice, None] = {}
+    waiting = list(shapes)
+    while waiting:
+        shape = waiting.pop()
+        if isinstance(shape, Record | Choice):
+            if shape in found:
+                continue
+            found[shape] = None
+        inside = fields_of(shape).values() if isinstance(shape, Record) else parts_of(shape)
+        waiting += inside
+    return tuple(found)
+
+
+def _written_by(form: Doing[Any]) -> Iterator[tuple[str, Shape]]:
+    """What the log holds of an effect."""
+    for inner in form.forms if isinstance(form, Each) else (form,):
+        if isinstance(inner, Call):
+            yield f"effect {inner.key}", shape_of(inner.effect)
+            for failure in inner.effect.fails:
+                yield f"effect {inner.key}, failure {failure.__name__}", shape_of(failure)
+        if isinstance(inner, Send) and isinstance(inner.event, Event):
+            yield f"effect {inner.key}", shape_of(type(inner.event))
+        if isinstance(inner, Form) and not isinstance(inner, Spawn):
+            for kind in inner.possible[:1]:
+                yield f"effect {inner.key}, what comes back", outcome_shape(inner, kind)
+
+
+def _check_names(context: Context, shapes: Iterable[Shape]) -> None:
+    """Note classes that the log could not tell apart: it knows them by their names."""
+    named: dict[str, type] = {}
+    for shape in classes_in(shapes):
+        first = named.setdefault(shape.kind.__name__, shape.kind)
+        if first is not shape.kind:
+            one, other = (f"{kind.__module__}.{kind.__qualname__}" for kind in (first, shape.kind))
+            right = "The log knows classes by their names: rename one."
+            what = f"{one} and {other} have the same name."
+            context.notes.add("duplicate-class", "the machine", what, right)

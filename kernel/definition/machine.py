@@ -1,0 +1,129 @@
+"""A machine as a person writes it, or as a front end produces it: from an input to data to a result."""
+
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar, overload
+
+from attrs import frozen
+
+from detent.kernel.definition.effects import Doing, fill
+from detent.kernel.definition.states import Part
+
+__all__ = ["Definition", "Machine"]
+
+I = TypeVar("I")  # noqa: E741 - input, data, result: the three letters of the documents
+D = TypeVar("D")
+R = TypeVar("R")
+A = TypeVar("A")  # A, M and B: the same three, where an overload says more about them
+M = TypeVar("M")
+B = TypeVar("B")
+
+DEFER_LIMIT = 100  # more events than this waiting for another state are a sender that does not listen
+MICROSTEP_LIMIT = 1000  # a macrostep of more is a machine that runs in circles, not a long one
+
+
+@frozen(init=False)
+class Machine(Generic[I, D, R]):
+    """A run begins with an `I`, has data of type `D` while it goes on, and results in an `R`.
+
+    `data` is the class of the data; `begin` makes the data from the input (without it the input is the data),
+    `result` reads the result from the data (without it the data is the result). Rows beside the states are rows of
+    the whole machine, and `background` is performed as long as the run goes on. At most `defer_limit` events wait
+    for another state, and no event may cause more than `microsteps` transitions.
+    """
+
+    name: str
+    parts: tuple[Part[Any], ...]
+    data: type[Any]
+    begin: Callable[[Any], Any] | None
+    result: Callable[[Any], Any] | None
+    background: tuple[Doing[Any], ...]
+    defer_limit: int
+    microsteps: int
+
+    @overload
+    def __init__(
+        self: "Machine[M, M, M]",
+        name: str,
+        *parts: Part[M],
+        data: type[M],
+        background: Doing[M] | tuple[Doing[M], ...] = (),
+        defer_limit: int = DEFER_LIMIT,
+        microsteps: int = MICROSTEP_LIMIT,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: "Machine[M, M, B]",
+        name: str,
+        *parts: Part[M],
+        data: type[M],
+        result: Callable[[M], B],
+        background: Doing[M] | tuple[Doing[M], ...] = (),
+        defer_limit: int = DEFER_LIMIT,
+        microsteps: int = MICROSTEP_LIMIT,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: "Machine[A, M, M]",
+        name: str,
+        *parts: Part[M],
+        data: type[M],
+        begin: Callable[[A], M],
+        background: Doing[M] | tuple[Doing[M], ...] = (),
+        defer_limit: int = DEFER_LIMIT,
+        microsteps: int = MICROSTEP_LIMIT,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        name: str,
+        *parts: Part[D],
+        data: type[D],
+        begin: Callable[[I], D],
+        result: Callable[[D], R],
+        background: Doing[D] | tuple[Doing[D], ...] = (),
+        defer_limit: int = DEFER_LIMIT,
+        microsteps: int = MICROSTEP_LIMIT,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        name: str,
+        *parts: Any,
+        data: Any,
+        begin: Any = None,
+        result: Any = None,
+        background: Any = (),
+        defer_limit: int = DEFER_LIMIT,
+        microsteps: int = MICROSTEP_LIMIT,
+    ) -> None:
+        always: tuple[Any, ...] = background if isinstance(background, tuple) else (background,)
+        fill(self, name=name, parts=parts, data=data, begin=begin, result=result)
+        fill(self, background=always, defer_limit=defer_limit, microsteps=microsteps)
+
+    def __repr__(self) -> str:
+        return f"<machine {self.name!r}>"
+
+    @property
+    def machine(self) -> "Machine[I, D, R]":
+        """The machine itself: whatever has a machine is a Definition."""
+        return self
+
+    def __begins_with__(self, input: I) -> I:
+        """The input itself. With `__results_in__`, what `Child` tells type checkers."""
+        return input
+
+    def __results_in__(self, result: R) -> R:
+        """The result itself."""
+        return result
+
+
+class Definition(Protocol[I, D, R]):
+    """A machine, or a front end that compiles to one."""
+
+    @property
+    def machine(self) -> Machine[I, D, R]:
+        """What it compiles to."""
+        ...

@@ -1,0 +1,265 @@
+"""A macrostep while it is being taken: the one thing in the pure kernel that changes, and nobody outside sees it.
+
+Rule 1: a draft is made from a snapshot and becomes one; whoever drops it half-way has changed nothing.
+Rule 2: what follows by itself follows in the order of SCXML: rows without an event, then internal events (what came
+        to its end, what has settled), then the orders of the states that are still active.
+Rule 3: a state that is entered and left again within a macrostep orders nothing.
+"""
+
+from typing import Any
+
+from attrs import evolve
+
+from detent.kernel.calls import (
+    chosen,
+    endless,
+    many_orders,
+    one_order,
+    resulting,
+    seconds,
+    updated,
+)
+from detent.kernel.definition import Doing, Each
+from detent.kernel.flights import Fan, Flight, Ordered
+from detent.kernel.layout import Ladder, Layout, Plan
+from detent.kernel.signals import Ended, Event, Problem, Returned, Settled, Signal, Stopped
+from detent.kernel.snapshot import End, Pending, Snapshot, Timer
+from detent.kernel.steps import Moved
+from detent.kernel.table import Node, Table
+from detent.kernel.values import moment
+
+__all__ = ["Draft"]
+
+GOOD_ENDS = ("completed", "completed_with_failures", "stopped")
+WITHOUT_RESULT = ("failed",)
+
+
+class Draft:
+    """The parts of the snapshot to come, and what is still to be done before it is one.
+
+    With `backwards`, updates of one microstep run in the opposite order, to see if that makes a difference.
+    """
+
+    __slots__ = (
+        "at",
+        "backwards",
+        "before",
+        "count",
+        "data",
+        "doubts",
+        "effects",
+        "end",
+        "history",
+        "layout",
+        "ordered",
+        "queue",
+        "stopped",
+        "table",
+        "timers",
+        "took",
+        "working",
+    )
+
+    def __init__(
+        self,
+        table: Table[Any, Any, Any],
+        before: Snapshot[Any],
+        layout: Layout,
+        at: int,
+        backwards: bool = False,
+    ) -> None:
+        pending = before.pending
+        self.table = table
+        self.before = before
+        self.layout = layout
+        self.at = at
+        self.backwards = backwards
+        self.data = before.data
+        self.end = before.end
+        self.effects: tuple[Flight, ...] = pending.effects
+        self.timers = pending.timers
+        self.history = pending.history
+        self.count = pending.count
+        self.doubts = pending.doubts
+        self.queue: list[int | tuple[Fan, Settled[Any]]] = []
+        self.working: dict[str, Node] = {}
+        self.took: list[tuple[str, ...]] = []
+        self.ordered: list[Ordered] = []
+        self.stopped: list[int] = []
+
+    def take(self, rows: Ladder, event: object) -> None:
+        """Take rows that were chosen: one microstep."""
+        self.follow(self.layout.plan(rows, self.history), event)
+
+    def follow(self, plan: Plan, event: object) -> None:
+        """Change what a plan changes."""
+        if len(self.took) >= self.table.machine.microsteps:
+            raise endless(self.table.machine.microsteps, self.took)
+        self.took.append(plan.took)
+        for row in reversed(plan.updates) if self.backwards else plan.updates:
+            self.data = updated(row, self.data, event, self.table.data)
+        for name, states in plan.recorded:
+            self.history = self.history.set(name, states)
+        if plan.leaving:
+            self._leave(plan.leaving)
+        self.working.update((node.name, node) for node in plan.working)
+        self.queue += plan.ended
+        self.layout = plan.layout
+        if plan.end is not None:
+            self.end = End(plan.end)
+
+    def settle(self) -> None:
+        """Do what follows by itself until nothing does."""
+        while self.end is None:
+            if rows := chosen(self.layout.always, self.data, None):
+                self.take(rows, None)
+            elif self.queue:
+                self._notice(self.queue.pop(0))
+            elif self.working:
+                self._order()
+            else:
+                break
+
+    def finish(self, signal: Signal | None, cause: int | None = None) -> Moved[Any]:
+        """The snapshot the draft has become, and what the world is to do."""
+        if self.end is not None and self.before.end is None:
+            self._close(self.end)
+        moved_away = self.layout.configuration != self.before.configuration
+        deferred = self.before.pending.deferred
+        offered = 0 if moved_away else self.before.pending.offered
+        pending = Pending(
+            self.effects, self.timers, deferred, offered, self.history, self.count, self.doubts
+        )
+        seq = self.before.seq + 1
+        after = Snapshot(self.layout.configuration, self.data, seq, self.at, pending, self.end)
+        ordered, stopped = tuple(self.ordered), tuple(self.stopped)
+        return Moved(after, signal, tuple(self.took), ordered, stopped, cause)
+
+    def fail(self, problem: Problem) -> None:
+        """End the run: something happened that it has no answer to."""
+        self.end = End("failed", None, (problem,))
+
+    def drop(self, found: Flight) -> None:
+        """An effect is no longer in flight."""
+        self.effects = tuple(effect for effect in self.effects if effect is not found)
+
+    def doubt(self, effect: int) -> None:
+        """Remember that nobody knows whether an effect happened whose state has been left."""
+        self.doubts = (*self.doubts, effect)
+
+    def drop_timer(self, timer: Timer) -> None:
+        """A timer no longer waits."""
+        self.timers = tuple(other for other in self.timers if other is not timer)
+
+    def hear(self, fan: Fan, index: int, event: Event) -> None:
+        """One order of an Each has an outcome: the next ones begin, or all have settled."""
+        form = self.table.forms[fan.form]
+        after = fan.hear(index, event)
+        if after.stopping or not isinstance(form, Each):
+            self._replace(fan, after)
+            return
+        if form.stop_on_failure and not _went_well(event):
+            halted = Stopped(str(fan.id + index), at=moment(self.at))
+            after, stopped = after.stop_others(halted)
+            self.stopped += stopped
+        after, begun = after.begin(form.at_most)
+        self.ordered += begun
+        self._replace(fan, after)
+        if not after.open:
+            self._settled(after)
+
+    def _replace(self, old: Fan, new: Fan) -> None:
+        """Put a fan in the place of what it was; one without an open order is no longer in flight."""
+        changed = (new if effect is old else effect for effect in self.effects)
+        self.effects = tuple(effect for effect in changed if effect is not new or new.open)
+
+    def _settled(self, fan: Fan) -> None:
+        self.queue.append((fan, Settled(fan.outcomes(), at=moment(self.at))))
+
+    def _notice(self, what: int | tuple[Fan, Settled[Any]]) -> None:
+        """Offer an internal event: the inside of a state came to its end, or an Each has settled."""
+        if isinstance(what, int):
+            if self.layout.is_active(what):
+                rows = chosen((self.table.nodes[what].done,), self.data, None)
+                self._take_if_any(rows, None)
+            return
+        fan, settled = what
+        if self.layout.is_active(self.table.index[fan.owner]):
+            ladder = self.layout.route((fan.form, Settled), fan.owner)
+            if not self._take_if_any(chosen((ladder,), self.data, settled), settled):
+                self.fail(unhandled(fan.owner, fan.form, settled))
+
+    def _take_if_any(self, rows: Ladder, event: object) -> bool:
+        if rows:
+            self.take(rows, event)
+        return bool(rows)
+
+    def _order(self) -> None:
+        """Give the orders of the states that were entered and are still active, and start their timers."""
+        working = sorted(self.working.values(), key=lambda node: node.index)
+        self.working = {}
+        for node in working:
+            for row in node.after:
+                due = self.at + round(seconds(row, self.data) * 1_000_000)
+                timer = Timer(self._next(1), node.name, row.id, due)
+                self.timers = (*self.timers, timer)
+            for form in node.forms:
+                self._order_by(node, form)
+
+    def _order_by(self, node: Node, form: Doing[Any]) -> None:
+        if isinstance(form, Each):
+            orders = many_orders(node, form, self.data)
+            first = self._next(len(orders))
+            fan = Fan(first, node.name, form.key, orders, self.at, (1 << len(orders)) - 1)
+            fan, begun = fan.begin(form.at_most)
+            self.ordered += begun
+            if orders:
+                self.effects = (*self.effects, fan)
+            else:
+                self._settled(fan)
+        else:
+            order = one_order(node, form, self.data)
+            ordered = Ordered(self._next(1), node.name, form.key, order, self.at)
+            self.effects = (*self.effects, ordered)
+            self.ordered.append(ordered)
+
+    def _next(self, number: int) -> int:
+        """The first of so many new ids."""
+        self.count += number
+        return self.count - number
+
+    def _leave(self, owners: frozenset[str]) -> None:
+        """Stop what states that are left have in flight. What they ordered in this macrostep was never sent."""
+        for name in owners & self.working.keys():
+            del self.working[name]
+        if not self.effects and not self.timers:
+            return
+        unsent = frozenset(order.id for order in self.ordered if order.owner in owners)
+        self.ordered = [order for order in self.ordered if order.id not in unsent]
+        kept: list[Flight] = []
+        for effect in self.effects:
+            if effect.owner not in owners or effect.stopping:
+                kept.append(effect)
+                continue
+            left, stopped = effect.stop(unsent)
+            self.stopped += stopped
+            kept += [] if left is None else [left]
+        self.effects = tuple(kept)
+        self.timers = tuple(timer for timer in self.timers if timer.owner not in owners)
+
+    def _close(self, end: End) -> None:
+        """The run has come to its end: everything in flight is stopped, and there is a result."""
+        self._leave(frozenset(node.name for node in self.table.nodes))
+        if end.status not in WITHOUT_RESULT:
+            result = self.table.machine.result
+            self.end = evolve(end, value=resulting(result, self.data, self.table.name))
+
+
+def unhandled(owner: str, form: str, event: Event) -> Problem:
+    """Why a run fails to which something happened that no row is for."""
+    kind = type(event).__name__
+    return Problem("unhandled", f"{form} of state {owner!r} came to {kind}, and no row takes it")
+
+
+def _went_well(event: Event) -> bool:
+    return isinstance(event, Returned) or (isinstance(event, Ended) and event.status in GOOD_ENDS)

@@ -1,0 +1,107 @@
+"""Every exception of Detent, in four families by who can mend it.
+
+    DetentError
+      AuthorError
+        BrokenBegin
+        InvalidExpression
+        InvalidMachine
+        Unstorable
+      CallerError
+        NoSuchEffect
+        WrongInput
+      KernelBug
+      WorldError
+
+Rule 1: a message names the machine, the place, the value, and what would have been right.
+Rule 2: the step raises none of these: what goes wrong inside it is an answer (Rejected, Broken).
+"""
+
+from attrs import frozen
+
+__all__ = [
+    "AuthorError",
+    "BrokenBegin",
+    "CallerError",
+    "DetentError",
+    "InvalidExpression",
+    "InvalidMachine",
+    "KernelBug",
+    "Mistake",
+    "NoSuchEffect",
+    "Unstorable",
+    "WorldError",
+    "WrongInput",
+]
+
+
+class DetentError(Exception):
+    """Whatever Detent itself raises."""
+
+
+class AuthorError(DetentError):
+    """Who wrote the machine can mend it."""
+
+
+class CallerError(DetentError):
+    """Who called can mend it: the call was wrong, nothing has happened."""
+
+
+class WorldError(DetentError):
+    """The world outside (a store, a network, a clock) did not do what was asked of it."""
+
+
+class KernelBug(DetentError):
+    """Detent broke a promise of its own. Please report it, with the message."""
+
+
+@frozen
+class Mistake:
+    """One thing that is wrong with a machine: a stable code, the place, what is wrong, what is right."""
+
+    code: str
+    place: str
+    what: str
+    right: str = ""
+
+    def __str__(self) -> str:
+        advice = f" {self.right}" if self.right else ""
+        return f"{self.place}: {self.what}{advice} [{self.code}]"
+
+
+class InvalidMachine(AuthorError):
+    """A machine that cannot be compiled; `mistakes` holds every reason, in the order of the text."""
+
+    def __init__(self, machine: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.machine = machine
+        self.mistakes = mistakes
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        lines = "\n".join(f"  {mistake}" for mistake in mistakes)
+        super().__init__(f"machine {machine!r} has {count}:\n{lines}")
+
+
+class InvalidExpression(AuthorError):
+    """An expression that is outside the language of guards; `column` counts from 1."""
+
+    def __init__(self, text: str, what: str, column: int | None = None) -> None:
+        self.text = text
+        self.what = what
+        self.column = column
+        shown = text if len(text) <= 80 else f"{text[:77]}..."
+        at = "" if column is None else f" at column {column}"
+        super().__init__(f"{shown!r}{at}: {what}")
+
+
+class Unstorable(AuthorError):
+    """A value that cannot be written down, because it is mutable or of a type nobody can read back."""
+
+
+class BrokenBegin(AuthorError):
+    """The author's code raised before there was a first snapshot; nothing has been started."""
+
+
+class WrongInput(CallerError):
+    """The input of a run is not what its machine begins with."""
+
+
+class NoSuchEffect(CallerError):
+    """An answer was given to an effect that is not in flight."""

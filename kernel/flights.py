@@ -1,0 +1,128 @@
+"""Effects in flight: ordered, and without an outcome so far.
+
+Rule 1: these are values, like the snapshot that holds them: what changes is a new one.
+Rule 2: one outcome among ten thousand costs about as much as one among ten.
+"""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from attrs import evolve, frozen
+
+from detent.kernel.signals import Event
+
+__all__ = ["Fan", "Flight", "Ordered"]
+
+
+@frozen
+class Ordered:
+    """One effect: which state ordered it, by which form, what, and when.
+
+    `part` says which form of an Each gave the order. `stopping`: its state has been left, its outcome is awaited but
+    offered to nobody.
+    """
+
+    id: int
+    owner: str
+    form: str
+    order: object
+    at: int
+    part: int = 0
+    stopping: bool = False
+
+    def has(self, effect: int) -> bool:
+        """Whether it is the effect of that id."""
+        return effect == self.id
+
+    def stop(self, unsent: frozenset[int]) -> "tuple[Ordered | None, tuple[int, ...]]":
+        """The effect once its state was left, and what the world is asked to stop."""
+        if self.id in unsent:
+            return None, ()
+        return evolve(self, stopping=True), (self.id,)
+
+
+Heard: TypeAlias = tuple[tuple[tuple[int, Event], ...], ...]
+
+
+@frozen
+class Fan:
+    """The effects of an Each. Their ids follow one another from `id`, in the order of the orders.
+
+    `orders` says which of the forms gives each order, and what it orders; the first `begun` of them were given to
+    the world. `open` and `asked` are sets of orders as bits: those without an outcome, and those asked to stop.
+    `heard` holds the outcomes as they came, in blocks whose sizes are powers of two, so that adding one copies few.
+    """
+
+    id: int
+    owner: str
+    form: str
+    orders: tuple[tuple[int, object], ...]
+    at: int
+    open: int
+    begun: int = 0
+    asked: int = 0
+    heard: Heard = ()
+    stopping: bool = False
+
+    def has(self, effect: int) -> bool:
+        """Whether the effect of that id is one of these, was begun, and has no outcome yet."""
+        index = effect - self.id
+        return 0 <= index < self.begun and bool(self.open >> index & 1)
+
+    def under_way(self) -> tuple[int, ...]:
+        """The orders that were begun and have no outcome yet."""
+        return tuple(index for index in range(self.begun) if self.open >> index & 1)
+
+    def outcomes(self) -> tuple[Event, ...]:
+        """The outcomes so far, in the order of the orders."""
+        return tuple(event for _, event in sorted(self._as_they_came(), key=lambda one: one[0]))
+
+    def hear(self, index: int, event: Event) -> "Fan":
+        """The fan when one order has an outcome."""
+        block: tuple[tuple[int, Event], ...] = ((index, event),)
+        heard = self.heard
+        while heard and len(heard[-1]) == len(block):
+            block = heard[-1] + block
+            heard = heard[:-1]
+        return evolve(self, open=self.open & ~(1 << index), heard=(*heard, block))
+
+    def begin(self, at_most: int | None) -> "tuple[Fan, tuple[Ordered, ...]]":
+        """The fan when as many orders have begun as may be under way at once, and those that begin."""
+        waiting = len(self.orders) - self.begun
+        room = waiting if at_most is None else at_most - (self.open.bit_count() - waiting)
+        begun = self.begun + max(0, min(waiting, room))
+        if begun == self.begun:
+            return self, ()
+        new = tuple(self._ordered(index) for index in range(self.begun, begun))
+        return evolve(self, begun=begun), new
+
+    def stop_others(self, stopped: Event) -> "tuple[Fan, tuple[int, ...]]":
+        """The fan when an order has failed that takes the others with it, and what the world is asked to stop.
+
+        Those that were not begun have their outcome now.
+        """
+        asking = [i for i in self.under_way() if not self.asked >> i & 1]
+        fan = evolve(self, asked=self.asked | sum(1 << i for i in asking), begun=len(self.orders))
+        for waiting in range(self.begun, len(self.orders)):
+            fan = fan.hear(waiting, stopped)
+        return fan, tuple(self.id + i for i in asking)
+
+    def stop(self, unsent: frozenset[int]) -> "tuple[Fan | None, tuple[int, ...]]":
+        """The fan once its state was left, and what the world is asked to stop."""
+        sent = [i for i in self.under_way() if self.id + i not in unsent]
+        if not sent:
+            return None, ()
+        open = sum(1 << i for i in sent)
+        asking = tuple(self.id + i for i in sent if not self.asked >> i & 1)
+        return evolve(self, open=open, asked=open, stopping=True), asking
+
+    def _ordered(self, index: int) -> Ordered:
+        part, order = self.orders[index]
+        return Ordered(self.id + index, self.owner, self.form, order, self.at, part)
+
+    def _as_they_came(self) -> Iterator[tuple[int, Event]]:
+        for block in self.heard:
+            yield from block
+
+
+Flight: TypeAlias = Ordered | Fan

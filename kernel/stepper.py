@@ -1,0 +1,263 @@
+"""One step of one run.
+
+Rule 1: `step` is pure and total. It asks no clock and no chance, calls nothing of the author's but guards, updates,
+        factories and `result`, and no exception leaves it.
+Rule 2: one signal is one macrostep is one entry of the log: it is taken whole, or nothing has happened.
+Rule 3: an outcome is offered to the state that ordered its effect and to those around it, and to nobody else.
+Rule 4: events that were deferred are offered again (`recall`) before anything new; `advance` sees to that.
+Left out on purpose: what an effect does, when a timer fires, and who is listening.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, TypeVar
+
+from attrs import evolve
+
+from detent.kernel.calls import Broke, chosen, updated
+from detent.kernel.draft import Draft, unhandled
+from detent.kernel.errors import BrokenBegin, WrongInput
+from detent.kernel.flights import Fan, Flight
+from detent.kernel.layout import Layout, first_plan, lay_out
+from detent.kernel.signals import Event, Fired, Happened, InDoubt, Settled, Signal
+from detent.kernel.snapshot import Kept, Snapshot
+from detent.kernel.steps import Broken, Deferred, Ignored, Moved, Rejected, Stepped
+from detent.kernel.table import Table
+
+__all__ = ["advance", "begin", "follow_up", "recall", "step"]
+
+I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
+D = TypeVar("D")
+R = TypeVar("R")
+
+Answered: TypeAlias = Stepped[Any]
+
+
+def begin(table: Table[I, D, R], input: I, at: int = 0) -> Moved[D]:
+    """The first snapshot of a run, and what it orders. Raises what is wrong with the input, or with `begin`.
+
+    `at` is the time in microseconds since 1970.
+    """
+    machine = table.machine
+    data: Any = input
+    if machine.begin is not None:
+        try:
+            data = machine.begin(input)
+        except Exception as error:
+            raise BrokenBegin(f"machine {table.name!r}: begin raised {error!r}") from error
+    if type(data) is not table.data:
+        wanted = f"machine {table.name!r} begins with data of class {table.data.__name__}"
+        if machine.begin is not None:
+            raise BrokenBegin(f"{wanted}, but its begin made {data!r}")
+        raise WrongInput(f"{wanted}, not with {data!r}")
+    plan = first_plan(table)
+    draft = Draft(table, Snapshot((), data, at=at), plan.layout, at)
+    try:
+        draft.follow(plan, None)
+        draft.settle()
+        return draft.finish(None)
+    except Broke as broke:
+        raise BrokenBegin(f"machine {table.name!r}: {broke.bug}") from broke.bug.error
+
+
+def step(
+    table: Table[I, D, R],
+    snapshot: Snapshot[D],
+    signal: Signal,
+    at: int | None = None,
+    *,
+    backwards: bool = False,
+) -> Stepped[D]:
+    """What becomes of a run when something happens: an event, an outcome with its address, or a timer.
+
+    `at` is the time in microseconds since 1970; it never goes back. With `backwards` the updates of rows that are
+    taken together run in the opposite order, which must make no difference.
+    """
+    layout = table.layouts.get(snapshot.configuration) or lay_out(table, snapshot.configuration)
+    if layout is None:
+        return Rejected(snapshot, signal, f"the snapshot is not one of machine {table.name!r}")
+    now = snapshot.at if at is None or at < snapshot.at else at
+    base = _caught_up(snapshot) if snapshot.pending.deferred else snapshot
+    try:
+        if isinstance(signal, Happened):
+            answered = _happened(table, base, layout, signal, now, backwards)
+        elif isinstance(signal, Fired):
+            answered = _fired(table, base, layout, signal, now, backwards)
+        else:
+            answered = _sent(table, base, layout, signal, now, backwards)
+    except Broke as broke:
+        return Broken(snapshot, signal, broke.bug)
+    if base is not snapshot and answered.snapshot is base:
+        return evolve(answered, snapshot=snapshot)
+    return answered
+
+
+def recall(
+    table: Table[I, D, R], snapshot: Snapshot[D], at: int | None = None, *, backwards: bool = False
+) -> Stepped[D] | None:
+    """What becomes of the oldest deferred event that the present configuration does not defer again, if any."""
+    pending = snapshot.pending
+    layout = lay_out(table, snapshot.configuration)
+    if layout is None or snapshot.end is not None:
+        return None
+    now = snapshot.at if at is None or at < snapshot.at else at
+    for place in range(pending.offered, len(pending.deferred)):
+        kept = pending.deferred[place]
+        left = pending.deferred[:place] + pending.deferred[place + 1 :]
+        base = evolve(snapshot, pending=evolve(pending, deferred=left, offered=place))
+        try:
+            answered = _sent(table, base, layout, kept.event, now, backwards)
+        except Broke as broke:
+            return Broken(snapshot, kept.event, broke.bug)
+        if isinstance(answered, Moved):
+            return evolve(answered, cause=kept.seq)
+        if isinstance(answered, Ignored | Rejected):
+            after = evolve(base, seq=base.seq + 1, at=now)
+            return evolve(answered, snapshot=after, cause=kept.seq)
+    return None
+
+
+def advance(
+    table: Table[I, D, R], snapshot: Snapshot[D], signal: Signal, at: int | None = None
+) -> Iterator[Stepped[D]]:
+    """A step, and then whatever becomes of deferred events because of it: one answer for each entry."""
+    first = step(table, snapshot, signal, at)
+    return follow_up(snapshot, first, lambda after: recall(table, after, at))
+
+
+def follow_up(
+    before: Snapshot[D],
+    first: Stepped[D],
+    again: Callable[[Snapshot[D]], Stepped[D] | None],
+) -> Iterator[Stepped[D]]:
+    """A step that was taken, and the recalls that follow it until none is left or one breaks."""
+    stepped: Stepped[D] | None = first
+    while stepped is not None:
+        yield stepped
+        if isinstance(stepped, Broken | Deferred) or stepped.snapshot is before:
+            return
+        before = stepped.snapshot
+        stepped = again(before)
+
+
+def _caught_up(snapshot: Snapshot[D]) -> Snapshot[D]:
+    """The snapshot when all deferred events have been offered to its configuration."""
+    pending = snapshot.pending
+    if pending.offered == len(pending.deferred):
+        return snapshot
+    return evolve(snapshot, pending=evolve(pending, offered=len(pending.deferred)))
+
+
+def _sent(
+    table: Table[Any, D, Any],
+    snapshot: Snapshot[D],
+    layout: Layout,
+    event: Event,
+    at: int,
+    backwards: bool,
+) -> Stepped[D]:
+    """An event that somebody sent."""
+    if snapshot.end is not None:
+        return Rejected(snapshot, event, f"the run is over: it {snapshot.end.status}")
+    kind = type(event)
+    cell = layout.cells.get(kind) or layout.cell(kind)
+    rows = chosen(cell.ladders, snapshot.data, event)
+    if not rows:
+        return _unanswered(table, snapshot, layout, event, at)
+    plan = layout.plans.get(rows) or layout.plan(rows, snapshot.pending.history)
+    if not plan.is_plain or snapshot.pending.offered or backwards:
+        draft = Draft(table, snapshot, layout, at, backwards)
+        draft.follow(plan, event)
+        draft.settle()
+        return draft.finish(event)
+    data = snapshot.data
+    for row in plan.updates:
+        data = updated(row, data, event, table.data)
+    after = Snapshot(plan.layout.configuration, data, snapshot.seq + 1, at, snapshot.pending, None)
+    return Moved(after, event, (plan.took,))
+
+
+def _unanswered(
+    table: Table[Any, D, Any], snapshot: Snapshot[D], layout: Layout, event: Event, at: int
+) -> Stepped[D]:
+    """An event for which no guard is true."""
+    cell = layout.cell(type(event))
+    pending = snapshot.pending
+    if cell.otherwise == "ignored":
+        return Ignored(snapshot, event)
+    if cell.otherwise == "deferred":
+        limit = table.machine.defer_limit
+        if len(pending.deferred) >= limit:
+            return Rejected(
+                snapshot, event, f"{limit} events are deferred already", layout.accepts()
+            )
+        seq = snapshot.seq + 1
+        waiting = (*pending.deferred, Kept(event, seq))
+        kept = evolve(pending, deferred=waiting, offered=len(waiting))
+        return Deferred(evolve(snapshot, seq=seq, at=at, pending=kept), event)
+    name = type(event).__name__
+    if cell.ladders:
+        return Rejected(snapshot, event, f"no guard for {name} is true", layout.accepts())
+    return Rejected(snapshot, event, f"{name} is not expected here", layout.accepts())
+
+
+def _fired(
+    table: Table[Any, D, Any],
+    snapshot: Snapshot[D],
+    layout: Layout,
+    signal: Fired,
+    at: int,
+    backwards: bool,
+) -> Stepped[D]:
+    """A timer whose time has come: its own row is asked, and no other."""
+    timer = next((one for one in snapshot.pending.timers if one.id == signal.timer), None)
+    if timer is None:
+        return Rejected(snapshot, signal, f"timer {signal.timer} is not running")
+    draft = Draft(table, snapshot, layout, at, backwards)
+    draft.drop_timer(timer)
+    own = tuple(row for row in table.nodes[table.index[timer.owner]].after if row.id == timer.row)
+    rows = chosen((own,), snapshot.data, None)
+    if rows:
+        draft.take(rows, None)
+        draft.settle()
+    return draft.finish(signal)
+
+
+def _happened(
+    table: Table[Any, D, Any],
+    snapshot: Snapshot[D],
+    layout: Layout,
+    signal: Happened,
+    at: int,
+    backwards: bool,
+) -> Stepped[D]:
+    """An outcome of an effect: of one that is in flight, and one that is possible."""
+    flight = next((one for one in snapshot.pending.effects if one.has(signal.effect)), None)
+    if flight is None:
+        return Rejected(snapshot, signal, f"effect {signal.effect} is not in flight")
+    kind = type(signal.event)
+    possible = table.possible[flight.form]
+    if kind not in possible and not flight.stopping or kind is Settled:
+        names = ", ".join(one.__name__ for one in possible if one is not Settled)
+        why = f"{kind.__name__} cannot come of {flight.form}, only {names}"
+        return Rejected(snapshot, signal, why)
+    draft = Draft(table, snapshot, layout, at, backwards)
+    if isinstance(flight, Fan):
+        draft.hear(flight, signal.effect - flight.id, signal.event)
+    else:
+        draft.drop(flight)
+    if not flight.stopping:
+        _offer(draft, flight, signal.event)
+        draft.settle()
+    elif isinstance(signal.event, InDoubt):
+        draft.doubt(signal.effect)
+    return draft.finish(signal)
+
+
+def _offer(draft: Draft, flight: Flight, event: Event) -> None:
+    """Offer an outcome to the state that ordered the effect, and outwards. An Each also keeps it for the end."""
+    ladder = draft.layout.route((flight.form, type(event)), flight.owner)
+    rows = chosen((ladder,), draft.data, event)
+    if rows:
+        draft.take(rows, event)
+    elif not (isinstance(flight, Fan) and draft.layout.route((flight.form, Settled), flight.owner)):
+        draft.fail(unhandled(flight.owner, flight.form, event))

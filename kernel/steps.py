@@ -1,0 +1,115 @@
+"""What a step can come to: a closed set of answers, each with the snapshot the run is at afterwards.
+
+Moved and Deferred are entries of the log. Ignored, Rejected and Broken leave the snapshot as it was, unless they
+answer an event that had been deferred (`cause` is then the entry that deferred it): that event has left the line.
+"""
+
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+from attrs import field, frozen
+
+from detent.kernel.flights import Ordered
+from detent.kernel.signals import Problem, Signal
+from detent.kernel.snapshot import Snapshot
+
+__all__ = ["Broken", "Bug", "Deferred", "Ignored", "Moved", "Rejected", "Stepped"]
+
+Dk = TypeVar("Dk", covariant=True)
+
+
+@frozen
+class Bug:
+    """A mistake in the author's code that showed when it ran: where, in which callable, and what it did."""
+
+    place: str
+    role: Literal["guard", "update", "make", "seconds", "question", "result", "rows"]
+    callable: str
+    problem: Problem
+    error: BaseException | None = field(default=None, eq=False, repr=False)
+
+    def __str__(self) -> str:
+        called = f" {self.callable}" if self.callable else ""
+        return f"{self.place}: {self.role}{called}: {self.problem.kind}: {self.problem.message}"
+
+
+@frozen
+class Moved(Generic[Dk]):
+    """The signal was handled. `took` names the rows of each microstep.
+
+    `ordered` is what the world is to do next, `stopped` are the ids of effects that it is to stop.
+    """
+
+    snapshot: Snapshot[Dk]
+    signal: Signal | None
+    took: tuple[tuple[str, ...], ...] = ()
+    ordered: tuple[Ordered, ...] = ()
+    stopped: tuple[int, ...] = ()
+    cause: int | None = None
+
+    def __str__(self) -> str:
+        orders = (
+            f", ordered {', '.join(order.form for order in self.ordered)}" if self.ordered else ""
+        )
+        return f"{_shown(self.signal)} -> {_position(self.snapshot)}{orders}"
+
+
+@frozen
+class Ignored(Generic[Dk]):
+    """The event was expected, and means nothing here."""
+
+    snapshot: Snapshot[Dk]
+    signal: Signal
+    cause: int | None = None
+
+    def __str__(self) -> str:
+        return f"{_shown(self.signal)} ignored in {_position(self.snapshot)}"
+
+
+@frozen
+class Deferred(Generic[Dk]):
+    """The event is kept until the machine comes to another state."""
+
+    snapshot: Snapshot[Dk]
+    signal: Signal
+
+    def __str__(self) -> str:
+        return f"{_shown(self.signal)} deferred in {_position(self.snapshot)}"
+
+
+@frozen
+class Rejected(Generic[Dk]):
+    """The signal was refused: why, and which events would not have been."""
+
+    snapshot: Snapshot[Dk]
+    signal: Signal
+    why: str
+    accepts: tuple[str, ...] = ()
+    cause: int | None = None
+
+    def __str__(self) -> str:
+        return f"{_shown(self.signal)} rejected in {_position(self.snapshot)}: {self.why}"
+
+
+@frozen
+class Broken(Generic[Dk]):
+    """The author's code raised, or gave what it must not. Nothing has happened; the signal is not lost."""
+
+    snapshot: Snapshot[Dk]
+    signal: Signal
+    bug: Bug
+
+    def __str__(self) -> str:
+        return f"{_shown(self.signal)} broke in {_position(self.snapshot)}: {self.bug}"
+
+
+Stepped: TypeAlias = Moved[Dk] | Ignored[Dk] | Deferred[Dk] | Rejected[Dk] | Broken[Dk]
+
+
+def _shown(signal: Signal | None) -> str:
+    event = getattr(signal, "event", signal)
+    return "begin" if event is None else type(event).__name__
+
+
+def _position(snapshot: Snapshot[object]) -> str:
+    where = ", ".join(snapshot.configuration)
+    return where if snapshot.end is None else f"{where} ({snapshot.status})"

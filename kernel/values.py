@@ -1,0 +1,253 @@
+"""What may be stored, and its one spelling in bytes.
+
+Rule 1: two values are the same value exactly when their canonical bytes are equal. So `1`, `True`, `1.0`,
+        `Decimal("1.0")` and `Decimal("1.00")` are five values, though Python calls them equal.
+Rule 2: the bytes depend on the value alone: not on the process, the hash seed, or who asks.
+Rule 3: a value is written as a tree of plain JSON. What JSON lacks is an object with one key that begins with
+        "$"; a record is an object whose key "$" names its class. A tree can be read without anybody's code.
+Left out on purpose: the way back from bytes to classes, which needs to know the classes.
+"""
+
+import json
+import math
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from hashlib import blake2b
+from typing import Any, TypeAlias, TypeVar
+from uuid import UUID
+
+import attrs
+
+from detent.kernel.errors import Unstorable
+
+__all__ = ["FrozenMap", "Json", "Tree", "canonical", "digest", "freeze", "moment", "tree"]
+
+K = TypeVar("K")
+V = TypeVar("V", covariant=True)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+INTEROPERABLE = 2**63  # what every reader of JSON we know of reads exactly, or as a 64-bit integer
+
+
+class FrozenMap(Mapping[K, V]):
+    """A mapping that never changes, can be hashed, and is read in the order of its keys.
+
+    The order is that of the keys, not that of insertion, so that equal maps behave equally everywhere, also after
+    they were stored and read back.
+
+    >>> FrozenMap({"b": 2, "a": 1})
+    FrozenMap({'a': 1, 'b': 2})
+    >>> FrozenMap(a=1).set("b", 2).drop("a")
+    FrozenMap({'b': 2})
+    """
+
+    __slots__ = ("_hash", "_items")
+
+    _items: dict[K, V]
+    _hash: int | None
+
+    def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = (), **named: V) -> None:
+        given: dict[Any, V] = dict(items)
+        given.update(named)
+        object.__setattr__(self, "_items", {key: given[key] for key in sorted(given, key=_rank)})
+        object.__setattr__(self, "_hash", None)
+
+    def __getitem__(self, key: K) -> V:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            object.__setattr__(self, "_hash", hash(tuple(self._items.items())))
+        return self._hash or 0
+
+    def __repr__(self) -> str:
+        return f"FrozenMap({self._items!r})"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a FrozenMap never changes: {name!r} cannot be set")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (FrozenMap, (self._items,))
+
+    def set(self, key: K, value: Any) -> "FrozenMap[K, Any]":
+        """A map that differs in one key."""
+        return FrozenMap({**self._items, key: value})
+
+    def drop(self, key: K) -> "FrozenMap[K, V]":
+        """A map without one key; a key that is not there is no error."""
+        return FrozenMap({k: v for k, v in self._items.items() if k != key})
+
+
+Json: TypeAlias = None | bool | int | float | str | tuple["Json", ...] | FrozenMap[str, "Json"]
+Tree: TypeAlias = None | bool | int | float | str | list["Tree"] | dict[str, "Tree"]
+
+
+def freeze(value: object) -> Json:
+    """The frozen form of what a JSON reader gives: lists become tuples, dicts become FrozenMaps.
+
+    >>> freeze({"tags": ["a", "b"], "n": 1})
+    FrozenMap({'n': 1, 'tags': ('a', 'b')})
+    """
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return tuple(freeze(item) for item in _items(value))
+        case Mapping():
+            pairs = _pairs(value)
+            if odd := [key for key, _ in pairs if type(key) is not str]:
+                raise Unstorable(f"the keys of JSON objects are strings, not {odd[0]!r}")
+            return FrozenMap((str(key), freeze(item)) for key, item in pairs)
+        case _:
+            raise Unstorable(f"{value!r} is no JSON: {_name(value)} has no place in it")
+
+
+def canonical(value: object) -> bytes:
+    """The one spelling of a value in bytes: equal bytes, equal values.
+
+    >>> canonical((1, True, 1.0, Decimal("1.00"), b"hi"))
+    b'[1,true,1.0,{"$decimal":"1.00"},{"$bytes":"aGk="}]'
+    """
+    return _spelled(tree(value))
+
+
+def digest(value: object) -> str:
+    """64 hexadecimal digits that stand for a value (BLAKE2b-256 of its canonical bytes)."""
+    return blake2b(canonical(value), digest_size=32).hexdigest()
+
+
+def tree(value: object) -> Tree:
+    """A value as plain JSON, tagged so that no two values have one tree."""
+    writer = _WRITERS.get(type(value))
+    if writer is None:
+        writer = _WRITERS[type(value)] = _writer_of(type(value))
+    return writer(value)
+
+
+def moment(microseconds: int) -> datetime:
+    """An instant of the kernel's clock (microseconds since 1970, UTC) as a datetime."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+Writer: TypeAlias = Callable[[Any], Tree]
+
+
+def _writer_of(kind: type) -> Writer:
+    """How values of a class met for the first time are written. Subclasses of scalars are other values."""
+    if issubclass(kind, Enum):
+        return _enum
+    if issubclass(kind, FrozenMap):
+        return _mapping
+    if attrs.has(kind):
+        if not attrs.inspect(kind).is_frozen:
+            raise Unstorable(
+                f"{kind.__qualname__} can be changed after it was made: use attrs.frozen"
+            )
+        names = tuple(a.name for a in attrs.fields(kind) if a.init)
+        return partial(_record, kind.__name__, names)
+    raise Unstorable(_advice(kind))
+
+
+def _advice(kind: type) -> str:
+    instead = {list: "a tuple", set: "a frozenset", dict: "a FrozenMap", bytearray: "bytes"}
+    for mutable, frozen in instead.items():
+        if issubclass(kind, mutable):
+            return f"a {kind.__qualname__} can be changed after it was made: use {frozen}"
+    return f"nobody could read a {kind.__qualname__} back: use scalars, tuples, FrozenMaps or attrs.frozen"
+
+
+def _same(value: Tree) -> Tree:
+    return value
+
+
+def _int(value: int) -> Tree:
+    return value if -INTEROPERABLE <= value < INTEROPERABLE else {"$int": hex(value)}
+
+
+def _float(value: float) -> Tree:
+    return value if math.isfinite(value) else {"$float": repr(value)}
+
+
+def _tuple(value: tuple[object, ...]) -> Tree:
+    return [tree(item) for item in value]
+
+
+def _set(value: frozenset[object]) -> Tree:
+    return {"$set": sorted((tree(item) for item in value), key=_spelled)}
+
+
+def _mapping(value: FrozenMap[Any, Any]) -> Tree:
+    if all(type(key) is str and not key.startswith("$") for key in value):
+        return {key: tree(item) for key, item in value.items()}
+    return {"$map": [[tree(key), tree(item)] for key, item in value.items()]}
+
+
+def _enum(value: Enum) -> Tree:
+    return {"$enum": f"{type(value).__name__}.{value.name}"}
+
+
+def _record(name: str, fields: tuple[str, ...], value: object) -> Tree:
+    return {"$": name, **{field: tree(getattr(value, field)) for field in fields}}
+
+
+def _tagged(tag: str, write: Callable[[Any], str], value: object) -> Tree:
+    return {tag: write(value)}
+
+
+_WRITERS: dict[type, Writer] = {
+    type(None): _same,
+    bool: _same,
+    str: _same,
+    int: _int,
+    float: _float,
+    tuple: _tuple,
+    frozenset: _set,
+    bytes: partial(_tagged, "$bytes", lambda value: b64encode(value).decode()),
+    Decimal: partial(_tagged, "$decimal", str),
+    datetime: partial(_tagged, "$datetime", datetime.isoformat),
+    date: partial(_tagged, "$date", date.isoformat),
+    timedelta: partial(
+        _tagged, "$timedelta", lambda value: str(value // timedelta(microseconds=1))
+    ),
+    UUID: partial(_tagged, "$uuid", str),
+}
+
+
+def _spelled(written: Tree) -> bytes:
+    """A tree in bytes. A text with half a surrogate pair has no UTF-8, so the whole value is written escaped."""
+    try:
+        return _readable(written).encode()
+    except UnicodeEncodeError:
+        return _escaped(written).encode()
+
+
+_readable = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
+
+
+def _rank(key: object) -> tuple[str, Any]:
+    """Where a key stands in a map. Kinds of keys are kept apart, so that any two keys can be compared."""
+    kind = type(key)
+    return (kind.__qualname__, key if kind in (str, int, bytes) else canonical(key))
+
+
+def _name(value: object) -> str:
+    return type(value).__qualname__
+
+
+def _items(value: Iterable[Any]) -> Iterable[object]:
+    return value
+
+
+def _pairs(value: Mapping[Any, Any]) -> list[tuple[object, object]]:
+    return list(value.items())

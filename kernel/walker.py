@@ -1,0 +1,189 @@
+"""Walking a machine by hand, offline: for doctests, for trying things out, and for reading a machine aloud.
+
+In a walk nothing is performed. Outcomes are given by hand, time passes when it is told to, what is stopped stops at
+once, and what is stamped is made up: time from the walk's own clock, ids and chance by counting.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from attrs import define, field, frozen
+
+from detent.kernel.compiler import compile_machine
+from detent.kernel.definition import Answer, Call, Definition, Doing, Each, Wait
+from detent.kernel.errors import NoSuchEffect
+from detent.kernel.flights import Fan, Flight, Ordered
+from detent.kernel.signals import (
+    Event,
+    Fired,
+    Happened,
+    InDoubt,
+    Signal,
+    Stopped,
+    TimedOut,
+    stamp,
+)
+from detent.kernel.snapshot import Snapshot
+from detent.kernel.stepper import advance, begin
+from detent.kernel.steps import Stepped
+from detent.kernel.table import Table
+from detent.kernel.values import moment
+
+__all__ = ["Elapse", "due", "elapse", "walk"]
+
+I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
+D = TypeVar("D")
+R = TypeVar("R")
+
+
+@frozen
+class Elapse:
+    """Time that passes in a walk: what is due by then happens, in the order in which it is due."""
+
+    microseconds: int
+
+
+def elapse(seconds: float | timedelta) -> Elapse:
+    """Let time pass in a walk."""
+    if isinstance(seconds, timedelta):
+        return Elapse(seconds // timedelta(microseconds=1))
+    return Elapse(round(seconds * 1_000_000))
+
+
+Item: TypeAlias = Event | Answer | Signal | Elapse
+
+
+def walk(
+    definition: Definition[I, D, R] | Table[I, D, R], input: I, *items: Item
+) -> tuple[Stepped[D], ...]:
+    """What a run comes to that begins with an input and to which these things happen: one answer for each entry.
+
+    An item is an event, an outcome of an effect (`charge.returned(Paid(5))`), or time that passes (`elapse(30)`).
+    """
+    table = definition if isinstance(definition, Table) else compile_machine(definition)
+    first = begin(table, input)
+    walker = _Walker(table, first.snapshot)
+    steps: list[Stepped[D]] = [first]
+    for item in items:
+        steps += walker.go(item)
+    return tuple(steps)
+
+
+def due(table: Table[I, D, R], snapshot: Snapshot[D]) -> tuple[tuple[int, Signal], ...]:
+    """What happens by itself if nothing else does, with the time at which it does, in order.
+
+    These are timers, the deadlines of questions and the time-outs of effects; the latter are counted from the entry
+    that ordered them.
+    """
+    found: list[tuple[int, int, Signal]] = [
+        (timer.due, timer.id, Fired(timer.id)) for timer in snapshot.timers
+    ]
+    for flight in snapshot.effects:
+        for id, part in () if flight.stopping else _open_orders(flight):
+            form = table.forms[flight.form]
+            inner = form.forms[part] if isinstance(form, Each) else form
+            limit = _limit(inner)
+            if limit is not None:
+                at = flight.at + round(limit * 1_000_000)
+                late = (
+                    InDoubt("timeout", at=moment(at))
+                    if _in_doubt(inner)
+                    else TimedOut(at=moment(at))
+                )
+                found.append((at, id, Happened(id, late)))
+    return tuple((at, signal) for at, _, signal in sorted(found, key=lambda one: one[:2]))
+
+
+def _open_orders(flight: Flight) -> tuple[tuple[int, int], ...]:
+    """The ids of the orders under way, and which form gave them."""
+    if isinstance(flight, Ordered):
+        return ((flight.id, flight.part),)
+    return tuple((flight.id + index, flight.orders[index][0]) for index in flight.under_way())
+
+
+def _limit(form: Doing[Any]) -> float | None:
+    match form:
+        case Call(timeout=limit) | Wait(deadline=limit):
+            return limit
+        case _:
+            return None
+
+
+def _in_doubt(form: Doing[Any]) -> bool:
+    return isinstance(form, Call) and form.effect.recovery == "at_most_once"
+
+
+@define
+class _Walker(Generic[I, D, R]):
+    """A run that is walked: where it is, and the walk's own clock and chance."""
+
+    table: Table[I, D, R]
+    now: Snapshot[D]
+    at: int = 0
+    stamps: int = field(default=0)
+
+    def go(self, item: Item) -> Iterator[Stepped[D]]:
+        """Let one thing happen, and what follows from it."""
+        if isinstance(item, Elapse):
+            yield from self._elapse(self.at + item.microseconds)
+        elif isinstance(item, Answer):
+            yield from self._take(Happened(self._addressed(item), self._stamped(item.event)))
+        elif isinstance(item, Event):
+            yield from self._take(self._stamped(item))
+        else:
+            yield from self._take(item)
+
+    def _take(self, signal: Signal) -> Iterator[Stepped[D]]:
+        for stepped in advance(self.table, self.now, signal, self.at):
+            self.now = stepped.snapshot
+            yield stepped
+        for id in self._asked_to_stop():
+            yield from self._take(Happened(id, Stopped("exit", at=moment(self.at))))
+
+    def _asked_to_stop(self) -> Iterator[int]:
+        """Effects that would be stopping: in a walk they stop at once."""
+        while found := next(self._stopping(), None):
+            yield found
+
+    def _stopping(self) -> Iterator[int]:
+        for flight in self.now.effects:
+            for id, _ in _open_orders(flight):
+                if flight.stopping or (
+                    isinstance(flight, Fan) and flight.asked >> (id - flight.id) & 1
+                ):
+                    yield id
+
+    def _elapse(self, until: int) -> Iterator[Stepped[D]]:
+        while (coming := due(self.table, self.now)) and coming[0][0] <= until:
+            self.at, signal = coming[0]
+            yield from self._take(signal)
+        self.at = until
+
+    def _addressed(self, answer: Answer) -> int:
+        """The id of the effect that an answer is for."""
+        for flight in self.now.effects:
+            if flight.form == answer.form.key and not flight.stopping:
+                ids = [id for id, _ in _open_orders(flight)]
+                if answer.index is None:
+                    return ids[0]
+                if flight.id + answer.index in ids:
+                    return flight.id + answer.index
+        flying = ", ".join(sorted({flight.form for flight in self.now.effects})) or "nothing"
+        where = ", ".join(self.now.configuration)
+        raise NoSuchEffect(
+            f"machine {self.table.name!r} in {where}: {answer.form.key!r} is not in flight, {flying} is"
+        )
+
+    def _stamped(self, event: Event) -> Event:
+        self.stamps += 1
+        chance = self.stamps * GOLDEN % 1.0
+        return stamp(
+            event,
+            at=moment(self.at),
+            new_id=lambda: f"id-{self.stamps}",
+            random=lambda: chance,
+        )
+
+
+GOLDEN = 0.6180339887498949  # multiples of it are spread evenly over the numbers from 0 to 1

@@ -1,0 +1,1 @@
+"""The tests. `python -m tests` runs everything; see __main__."""
