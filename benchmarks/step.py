@@ -5,6 +5,7 @@ with `attrs.evolve`, and make a new frozen snapshot (of three fields).
 """
 
 import sys
+from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
@@ -58,7 +59,8 @@ def main() -> int:
     slope = compiling()
     kept = ratio <= FLAT_BUDGET and slope <= COMPILE_EXPONENT
     print(
-        f"\nbudgets: flat step {ratio:.2f} x of {FLAT_BUDGET}, compile exponent {slope:.2f} of {COMPILE_EXPONENT}"
+        f"\nbudgets: flat step {ratio:.2f} x of {FLAT_BUDGET}, "
+        f"compile exponent {slope:.2f} of {COMPILE_EXPONENT}"
     )
     return 0 if kept else 1
 
@@ -160,12 +162,9 @@ def compiling() -> float:
     """Compiling chains of ten to ten thousand states, and how the time grows."""
     costs: dict[int, float] = {}
     for size in (10, 100, 1_000, 10_000):
-        machine = chain(size)
-        compile_machine(machine)
-        name = str(size)
-        costs[size] = best_of({name: lambda machine=machine: compile_machine(machine)}, rounds=5)[
-            name
-        ]  # type: ignore[misc]
+        work = partial(compile_machine, chain(size))
+        work()
+        costs[size] = best_of({"compile": work}, rounds=5)["compile"]
     rows = [
         (f"{size:,}", f"{cost / 1000:.2f}", f"{cost / size:.1f}") for size, cost in costs.items()
     ]

@@ -5,6 +5,8 @@ imports only from those below it:
 
     errors, values, policies
     shapes, signals
+    expressions
+    inference
     guards
     definition
     table, flights

@@ -64,9 +64,9 @@ def updated(row: Row, data: object, event: object, kind: type) -> Any:
     try:
         after = row.update(data, event)  # type: ignore[misc]
     except Exception as error:
-        raise _raised("update", row.id, row.update_name, error) from error
+        raise _raised("update", row.id, _brief(row.update_name), error) from error
     if type(after) is not kind:
-        raise _wrong("update", row.id, row.update_name, after, f"data of class {kind.__name__}")
+        raise _wrong("update", row.id, _brief(row.update_name), after, f"data of class {kind.__name__}")
     return after
 
 
@@ -177,10 +177,16 @@ def _is_true(row: Row, data: object, event: object) -> bool:
     try:
         verdict = row.guard(data, event)  # type: ignore[misc]
     except Exception as error:
-        raise _raised("guard", row.id, row.guard_name, error) from error
+        raise _raised("guard", row.id, _brief(row.guard_name), error) from error
     if verdict is True or verdict is False:
         return verdict
-    raise _wrong("guard", row.id, row.guard_name, verdict, "True or False")
+    raise _wrong("guard", row.id, _brief(row.guard_name), verdict, "True or False")
+
+
+def _brief(name: str) -> str:
+    """`module:qualname` without the module; expressions as they are."""
+    module, colon, rest = name.partition(":")
+    return rest if colon and module.replace(".", "").isidentifier() else name
 
 
 def _raised(role: Role, place: str, name: str, error: Exception) -> Broke:

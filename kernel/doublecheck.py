@@ -52,11 +52,11 @@ def checked_advance(
 
 
 def _checked(take: Take[D], snapshot: Snapshot[D]) -> Stepped[D] | None:
+    before = canonical(snapshot)
     first = take(False)
     if first is None:
         return None
     try:
-        before = canonical(snapshot)
         told = _told(first)
         if _told(take(False)) != told:
             return _broken(first, snapshot, "Impure", "two steps from one snapshot differ")

@@ -174,7 +174,8 @@ class Draft:
         self.effects = tuple(effect for effect in changed if effect is not new or new.open)
 
     def _settled(self, fan: Fan) -> None:
-        self.queue.append((fan, Settled(fan.outcomes(), at=moment(self.at))))
+        outcomes: Any = fan.outcomes()
+        self.queue.append((fan, Settled(outcomes, at=moment(self.at))))
 
     def _notice(self, what: int | tuple[Fan, Settled[Any]]) -> None:
         """Offer an internal event: the inside of a state came to its end, or an Each has settled."""

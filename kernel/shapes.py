@@ -308,7 +308,7 @@ def _plain(annotation: object, bindings: Bindings) -> Shape:
         return shape_of(alias, bindings)
     if isinstance(annotation, typing.ForwardRef | str):
         return Unknown(f"{annotation!r}, a name that cannot be found from its module")
-    if not isinstance(annotation, type):
+    if annotation is Any or not isinstance(annotation, type):
         return Unknown(f"{_shown(annotation)}, which says nothing about its values")
     if issubclass(annotation, Enum):
         return Choice(annotation)
@@ -357,7 +357,7 @@ def _either(members: list[Shape]) -> Shape:
     flat: dict[Shape, None] = {}
     for member in members:
         flat.update(dict.fromkeys(member.members if isinstance(member, Either) else (member,)))
-    if Anything() in flat or JSON <= set(flat):
+    if Anything() in flat or set(flat) >= JSON:
         return Anything()
     ordered = tuple(sorted(flat, key=described))
     return ordered[0] if len(ordered) == 1 else Either(ordered)

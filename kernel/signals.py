@@ -8,7 +8,7 @@ Left out on purpose: who performs an effect, and how often it is tried.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVar
 
 import attrs
 from attrs import field, frozen
@@ -71,8 +71,8 @@ def stamped(source: Stamp[T]) -> T:
     ... class Opened(Event):
     ...     at: datetime = stamped(now)
     """
-    filled = field(default=source.unfilled, metadata={"detent.stamp": source}, kw_only=True)
-    return cast(T, filled)
+    filled: T = field(default=source.unfilled, metadata={"detent.stamp": source}, kw_only=True)
+    return filled
 
 
 @frozen

@@ -236,7 +236,7 @@ def _happened(
         return Rejected(snapshot, signal, f"effect {signal.effect} is not in flight")
     kind = type(signal.event)
     possible = table.possible[flight.form]
-    if kind not in possible and not flight.stopping or kind is Settled:
+    if (kind not in possible and not flight.stopping) or kind is Settled:
         names = ", ".join(one.__name__ for one in possible if one is not Settled)
         why = f"{kind.__name__} cannot come of {flight.form}, only {names}"
         return Rejected(snapshot, signal, why)

@@ -8,7 +8,6 @@ Rule 2: code is never looked at: a changed body under the same name is told by `
 """
 
 from collections.abc import Iterable
-
 from typing import Any
 
 from detent.kernel.compiler.context import name_of

@@ -9,7 +9,7 @@ from detent.kernel.compiler.outline import Sketch
 from detent.kernel.definition import Call, Doing, Each, Form, Machine, Send, Spawn, Wait
 from detent.kernel.policies import Retry
 from detent.kernel.shapes import is_frozen
-from detent.kernel.signals import Effect, Event, Failure
+from detent.kernel.signals import Effect, Failure
 
 __all__ = ["collected"]
 
@@ -25,6 +25,7 @@ def collected(
     for sketch in sketches:
         for form in sketch.forms:
             place = f"{sketch.place}, do={form.key}"
+            _check_names(form, notes, place)
             known = forms.setdefault(form.key, form)
             if known != form:
                 right = "Tell them apart: give one of them a name=."
@@ -36,6 +37,15 @@ def collected(
                 _check(form, notes, place)
             ordering[form.key] = (*ordering.get(form.key, ()), sketch.index)
     return forms, ordering
+
+
+def _check_names(form: Doing[Any], notes: Notes, place: str) -> None:
+    """Note names that are none: those of the form, and of what the world has by that name."""
+    for kind in ("name", "limit", "breaker"):
+        name: object = getattr(form, kind, None)
+        if name is not None and not (isinstance(name, str) and name.strip() and name.isprintable()):
+            right = "A name is a text that can be printed on one line."
+            notes.add("bad-name", place, f"{kind}={name!r} cannot be a name.", right)
 
 
 def _check(form: Doing[Any], notes: Notes, place: str) -> None:
@@ -72,7 +82,11 @@ def _check_each(each: Each[Any, Any], notes: Notes, place: str) -> None:
     _check_make(each.make, notes, place)
     if each.at_most is not None and (type(each.at_most) is not int or each.at_most < 1):
         notes.add("bad-number", place, f"at_most={each.at_most!r} lets nothing begin.")
+    if type(each.stop_on_failure) is not bool:
+        notes.add("bad-flag", place, f"stop_on_failure={each.stop_on_failure!r} is no yes or no.")
     for form in each.forms:
+        if isinstance(form, Doing):
+            _check_names(form, notes, place)
         if not isinstance(form, Call | Wait | Spawn):
             right = "Its forms are effect classes, Calls, Waits and Spawns."
             notes.add("no-effect", place, f"an Each cannot order {class_name(form)}.", right)

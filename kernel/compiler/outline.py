@@ -3,7 +3,7 @@
 Left out on purpose: everything about rows and effects but which state they were written in.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 from attrs import define, field
 
@@ -94,8 +94,13 @@ def _sketch(index: int, written: Any, parent: int, depth: int, notes: Notes) -> 
             notes.add("no-effect", sketch.place, f"it cannot do {form!r}.", right)
     if isinstance(written, Final):
         sketch.kind, sketch.status = "final", written.status
+        if written.status not in get_args(FinalStatus):
+            right = f"It is one of {', '.join(get_args(FinalStatus))}."
+            notes.add("bad-status", sketch.place, f"status={written.status!r} is no end.", right)
     elif isinstance(written, History):
         sketch.kind, sketch.deep, sketch.leads_to = "history", written.deep, written.to
+        if type(written.deep) is not bool:
+            notes.add("bad-flag", sketch.place, f"deep={written.deep!r} is no yes or no.")
     sketch.is_region = isinstance(written, Region)
     return sketch
 

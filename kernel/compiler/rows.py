@@ -24,11 +24,12 @@ from detent.kernel.errors import InvalidExpression
 from detent.kernel.guards import Expression, closure, findings, parse
 from detent.kernel.shapes import Record, Shape, fields_of, merged, shape_of
 from detent.kernel.signals import Event, Failure
-from detent.kernel.table import Otherwise, Row, Trigger
+from detent.kernel.table import Otherwise, Row, RowKind, Trigger
 
 __all__ = ["excuses", "rows_of"]
 
 Excuse: TypeAlias = Ignore | Defer | Reject
+KINDS: dict[type[Part[Any]], RowKind] = {On: "on", After: "after", Always: "always", Done: "done"}
 WORDS: dict[type[Part[Any]], Otherwise] = {Ignore: "ignored", Defer: "deferred", Reject: "rejected"}
 
 
@@ -70,7 +71,7 @@ def _row(context: Context, sketch: Sketch, written: Any, known_as: str) -> Row:
     _check_update(context, written, event, place)
     return Row(
         known_as,
-        {On: "on", After: "after", Always: "always", Done: "done"}[type(written)],
+        KINDS[type(written)],
         sketch.index,
         _target(context, sketch, written.to, place),
         getattr(written, "reenter", False),
@@ -151,6 +152,9 @@ def _can_come(
 
 def _check_kind(context: Context, sketch: Sketch, written: Any, place: str) -> None:
     """Note what has no meaning in its place."""
+    flag: object = getattr(written, "reenter", False)
+    if type(flag) is not bool:
+        context.notes.add("bad-flag", place, f"reenter={flag!r} is no yes or no.")
     if isinstance(written, Done) and (
         sketch.kind not in ("compound", "parallel") or not sketch.index
     ):

@@ -7,7 +7,7 @@ from detent.kernel.compiler.context import Context
 from detent.kernel.compiler.outcomes import outcome_shape
 from detent.kernel.definition import Call, Doing, Each, Form, Send, Spawn
 from detent.kernel.shapes import Choice, Record, Shape, fields_of, parts_of, shape_of, unstorable
-from detent.kernel.signals import Event
+from detent.kernel.signals import Effect, Event
 
 __all__ = ["check_storage", "classes_in"]
 
@@ -45,7 +45,11 @@ def classes_in(shapes: Iterable[Shape]) -> tuple[Record | Choice, ...]:
 def _written_by(form: Doing[Any]) -> Iterator[tuple[str, Shape]]:
     """What the log holds of an effect."""
     for inner in form.forms if isinstance(form, Each) else (form,):
-        if isinstance(inner, Call):
+        if (
+            isinstance(inner, Call)
+            and isinstance(inner.effect, type)
+            and issubclass(inner.effect, Effect)
+        ):
             yield f"effect {inner.key}", shape_of(inner.effect)
             for failure in inner.effect.fails:
                 yield f"effect {inner.key}, failure {failure.__name__}", shape_of(failure)

@@ -6,8 +6,8 @@ Rule 3: nothing is checked here: a wrong argument is kept, and the compiler name
 """
 
 import re
-from functools import cache
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from attrs import evolve, frozen
@@ -45,6 +45,7 @@ __all__ = [
     "Spawn",
     "Wait",
     "fill",
+    "together",
 ]
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ Dc = TypeVar("Dc", contravariant=True)
 Tc = TypeVar("Tc", covariant=True)
 Ec = TypeVar("Ec", bound=Event, covariant=True)
 F = TypeVar("F", bound=Event)
+W = TypeVar("W", bound=Failure)  # the way in which it failed
 P = ParamSpec("P")
 
 
@@ -65,6 +67,13 @@ def fill(record: object, **values: object) -> None:
     """Set the fields of a frozen record from an `__init__` that has overloads of its own."""
     for name, value in values.items():
         object.__setattr__(record, name, value)
+
+
+def together(given: Any) -> tuple[Any, ...]:
+    """One thing, or several in a tuple, as a tuple."""
+    kept: Any = given
+    several: tuple[Any, ...] = kept if isinstance(given, tuple) else (given,)
+    return several
 
 
 class Child(Protocol[C, R]):
@@ -230,7 +239,7 @@ class Call(Form[Dc, T], Generic[Dc, T]):
         """It did not happen, in a way it did not declare."""
         return Possible(((self, Failed),))
 
-    def failed_as(self, failure: Callable[P, F]) -> Possible[F, P]:
+    def failed_as(self, failure: Callable[P, W]) -> Possible[W, P]:
         """It failed in a way it declares."""
         return Possible(((self, _class(failure)),))
 
@@ -477,8 +486,7 @@ class Each(Doing[Dc], Generic[Dc, T]):
         stop_on_failure: bool = False,
         name: str | None = None,
     ) -> None:
-        several: tuple[Any, ...] = forms if isinstance(forms, tuple) else (forms,)
-        kept = tuple(_call(form) if isinstance(form, type) else form for form in several)
+        kept = tuple(_call(form) if isinstance(form, type) else form for form in together(forms))
         fill(self, forms=kept, make=make, at_most=at_most)
         fill(self, stop_on_failure=stop_on_failure, name=name)
 
@@ -502,7 +510,7 @@ class Each(Doing[Dc], Generic[Dc, T]):
         """One of them did not happen, in a way it did not declare."""
         return Possible(((self, Failed),))
 
-    def failed_as(self, failure: Callable[P, F]) -> Possible[F, P]:
+    def failed_as(self, failure: Callable[P, W]) -> Possible[W, P]:
         """One of them failed in a way it declares."""
         return Possible(((self, _class(failure)),))
 

@@ -5,7 +5,7 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 
 from attrs import frozen
 
-from detent.kernel.definition.effects import Doing, fill
+from detent.kernel.definition.effects import Doing, fill, together
 from detent.kernel.definition.states import Part
 
 __all__ = ["Definition", "Machine"]
@@ -13,11 +13,10 @@ __all__ = ["Definition", "Machine"]
 I = TypeVar("I")  # noqa: E741 - input, data, result: the three letters of the documents
 D = TypeVar("D")
 R = TypeVar("R")
-A = TypeVar("A")  # A, M and B: the same three, where an overload says more about them
-M = TypeVar("M")
-B = TypeVar("B")
 
-DEFER_LIMIT = 100  # more events than this waiting for another state are a sender that does not listen
+DEFER_LIMIT = (
+    100  # more events than this waiting for another state are a sender that does not listen
+)
 MICROSTEP_LIMIT = 1000  # a macrostep of more is a machine that runs in circles, not a long one
 
 
@@ -40,37 +39,39 @@ class Machine(Generic[I, D, R]):
     defer_limit: int
     microsteps: int
 
+    # Type variables of the class in the type of self, as in typeshed: with others, saying the type
+    # (`order: Machine[Cart, Cart, Cart] = ...`) would not help the checkers to find it.
     @overload
     def __init__(
-        self: "Machine[M, M, M]",
+        self: "Machine[D, D, D]",  # pyright: ignore[reportInvalidTypeVarUse]
         name: str,
-        *parts: Part[M],
-        data: type[M],
-        background: Doing[M] | tuple[Doing[M], ...] = (),
+        *parts: Part[D],
+        data: type[D],
+        background: Doing[D] | tuple[Doing[D], ...] = (),
         defer_limit: int = DEFER_LIMIT,
         microsteps: int = MICROSTEP_LIMIT,
     ) -> None: ...
 
     @overload
     def __init__(
-        self: "Machine[M, M, B]",
+        self: "Machine[D, D, R]",  # pyright: ignore[reportInvalidTypeVarUse]
         name: str,
-        *parts: Part[M],
-        data: type[M],
-        result: Callable[[M], B],
-        background: Doing[M] | tuple[Doing[M], ...] = (),
+        *parts: Part[D],
+        data: type[D],
+        result: Callable[[D], R],
+        background: Doing[D] | tuple[Doing[D], ...] = (),
         defer_limit: int = DEFER_LIMIT,
         microsteps: int = MICROSTEP_LIMIT,
     ) -> None: ...
 
     @overload
     def __init__(
-        self: "Machine[A, M, M]",
+        self: "Machine[I, D, D]",  # pyright: ignore[reportInvalidTypeVarUse]
         name: str,
-        *parts: Part[M],
-        data: type[M],
-        begin: Callable[[A], M],
-        background: Doing[M] | tuple[Doing[M], ...] = (),
+        *parts: Part[D],
+        data: type[D],
+        begin: Callable[[I], D],
+        background: Doing[D] | tuple[Doing[D], ...] = (),
         defer_limit: int = DEFER_LIMIT,
         microsteps: int = MICROSTEP_LIMIT,
     ) -> None: ...
@@ -99,9 +100,8 @@ class Machine(Generic[I, D, R]):
         defer_limit: int = DEFER_LIMIT,
         microsteps: int = MICROSTEP_LIMIT,
     ) -> None:
-        always: tuple[Any, ...] = background if isinstance(background, tuple) else (background,)
         fill(self, name=name, parts=parts, data=data, begin=begin, result=result)
-        fill(self, background=always, defer_limit=defer_limit, microsteps=microsteps)
+        fill(self, background=together(background), defer_limit=defer_limit, microsteps=microsteps)
 
     def __repr__(self) -> str:
         return f"<machine {self.name!r}>"

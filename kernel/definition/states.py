@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from attrs import frozen
 
-from detent.kernel.definition.effects import Doing, Outcome, fill
+from detent.kernel.definition.effects import Doing, Outcome, fill, together
 from detent.kernel.signals import Event
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "Always",
     "Defer",
     "Done",
-    "FinalStatus",
     "Final",
+    "FinalStatus",
     "History",
     "Ignore",
     "On",
@@ -244,8 +244,7 @@ class State(Part[Dc]):
     ) -> None: ...
 
     def __init__(self, name: str, *parts: Any, do: Any = ()) -> None:
-        several: tuple[Any, ...] = do if isinstance(do, tuple) else (do,)
-        fill(self, name=name, parts=parts, do=several)
+        fill(self, name=name, parts=parts, do=together(do))
 
 
 @frozen(init=False)

@@ -1,7 +1,7 @@
 """The words of a drawing: what rows, events and effects are called, whatever the form.
 
-Rule 1: a word is one line of printable characters. What cannot be printed is written as Python would.
-Rule 2: words depend on the table alone: not on addresses, on the hash seed, or on the order of sets.
+Rule 1: a word is one line of printable characters; all others are written as Python would.
+Rule 2: words depend on the table alone: not on addresses, the hash seed, or the order of sets.
 Rule 3: a picture is lean (`agreed`), the text is complete (`Cart.agreed`).
 Left out on purpose: escaping, which is another in every form.
 """
@@ -137,7 +137,7 @@ def caption(table: AnyTable, row: Row) -> str:
     """A row as it is written at an arrow: `Event [guard] / update`."""
     again = "(reenter)" if row.reenter and is_inward(table, row) else ""
     words = (event_of(row, lean=True), guard_of(row, lean=True), update_of(row, lean=True), again)
-    return " ".join(word for word in words if word)
+    return " ".join(word for word in words if word) or "always"
 
 
 def is_inward(table: AnyTable, row: Row) -> bool:
@@ -275,7 +275,7 @@ def inside(table: AnyTable, node: Node) -> tuple[Node, ...]:
 
 
 def notes_of(table: AnyTable, node: Node) -> Iterable[str]:
-    """What a picture writes into a state: its effects, the rows that lead nowhere, what it excuses."""
+    """What a picture writes into a state: effects, rows that lead nowhere, what it excuses."""
     for form in node.forms:
         yield f"do / {effect_of(form, lean=True)}"
     for row in node.rows:
@@ -287,7 +287,7 @@ def notes_of(table: AnyTable, node: Node) -> Iterable[str]:
 
 
 def has_box(table: AnyTable, node: Node, notes: Iterable[str]) -> bool:
-    """Whether a state with states inside needs a box for its own notes and for arrows that lead inward."""
+    """Whether a state around others needs a box, for its notes and for arrows that lead inwards."""
     return any(notes) or any(is_inward(table, row) for row in node.rows)
 
 

@@ -1,15 +1,16 @@
 """A table as a Mermaid state diagram.
 
-Rule 1: states are called `s1`, `s2` ... after their numbers; what people read is in quotes and escaped.
-Rule 2: Mermaid draws no arrow between a state and one around it. A row inwards starts at a box inside the
-        state (`in work`), a row outwards is written into the state it starts from: `Up -> work`.
-Rule 3: arrows between states that are not side by side stand at the end, outside of all blocks: inside one,
-        Mermaid would move the states they name into that block.
-Left out on purpose: a title, which would need a front matter that not every reader of Mermaid knows.
+Rule 1: states are called `s1`, `s2` ... after their numbers; what people read is escaped.
+Rule 2: Mermaid draws no arrow between a state and one around it. A row inwards starts at a box
+        inside the state (`in work`), a row outwards is written where it starts: `Up -> work`.
+Rule 3: arrows between states that are not side by side stand at the end, outside of all blocks:
+        inside one, Mermaid would move the states they name into that block.
+Left out on purpose: a title, which needs a front matter that not every reader of Mermaid knows.
 """
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 
 from detent.kernel.renderer.labels import (
     AnyTable,
@@ -23,24 +24,26 @@ from detent.kernel.renderer.labels import (
 )
 from detent.kernel.table import Node, Row
 
-__all__ = ["mermaid"]
+__all__ = ["draw_mermaid"]
 
 INDENT = "    "
 STYLES = {
     "lit": "fill:#ffe08a,stroke:#b8860b,stroke-width:3px,color:#000",
-    "box": "fill:#fffbe6,stroke:#999,stroke-dasharray:4 3,color:#000",
-    "history": "fill:#eef,stroke:#669,color:#000",
+    "around": "fill:#fff6dc,stroke:#b8860b,stroke-width:3px,color:#000",
+    "box": "fill:#fafafa,stroke:#999,stroke-dasharray:4 3,color:#000",
+    "history": "fill:#d8e4ff,stroke:#669,stroke-width:2px,color:#000",
 }
 RAW = frozenset(" .,/()=+->!?'[]|")
-TREACHEROUS = frozenset("ﬂ°¶ß")  # Mermaid's own marks for what was escaped
+MARKS = re.compile("(ﬂ)(°)|(¶)(ß)")  # Mermaid's own, which it would take for escapes
+APART = "\u200b"  # a space without width
 MEANT = re.compile(r"(?i)(?<=direction) (?=\s*(?:TB|BT|RL|LR))|(?<=www)\.|(?<=\])\(|\[(?=\[)")
 
 
-def mermaid(table: AnyTable, lit: Collection[int]) -> str:
+def draw_mermaid(table: AnyTable, lit: Collection[int]) -> str:
     """The diagram, some states lit."""
     root = table.nodes[0]
     lines = _composite(table, root) if root.kind == "parallel" else _block(table, root)
-    far = [_arrow(table, row) for row in table.rows if _is_far(table, row)]
+    far = list(_arrows(table, filter(partial(_is_far, table), table.rows)))
     far += [_at_first(node) for node in table.nodes if _leads_far(table, node)]
     body = [*lines, *far, *_classes(table, lit)]
     return "\n".join(["stateDiagram-v2", *(f"{INDENT}{line}" for line in body)])
@@ -56,7 +59,8 @@ def _block(table: AnyTable, node: Node) -> Iterator[str]:
     within = inside(table, node)
     for child in within:
         yield from _state(table, child)
-    yield from (_arrow(table, row) for child in within for row in child.rows if _is_near(table, row))
+    rows = (row for child in within for row in child.rows)
+    yield from _arrows(table, filter(partial(_is_near, table), rows))
     yield from (_at_first(child) for child in within if _leads_near(table, child))
     yield from (f"s{child.index} --> [*]" for child in within if child.kind == "final")
 
@@ -125,10 +129,14 @@ def _is_far(table: AnyTable, row: Row) -> bool:
     return drawn and not _is_near(table, row)
 
 
-def _arrow(table: AnyTable, row: Row) -> str:
-    start = "in" if is_inward(table, row) else "s"
-    label = _text(caption(table, row))
-    return f"{start}{row.source} --> s{row.target}" + (f" : {label}" if label else "")
+def _arrows(table: AnyTable, rows: Iterable[Row]) -> Iterator[str]:
+    """One arrow for all rows between two states: Mermaid would draw their labels on one another."""
+    joined: dict[str, list[str]] = {}
+    for row in rows:
+        start = "in" if is_inward(table, row) else "s"
+        arrow = f"{start}{row.source} --> s{row.target}"
+        joined.setdefault(arrow, []).append(_text(caption(table, row)))
+    yield from (f"{arrow} : {'<br/>'.join(labels)}" for arrow, labels in joined.items())
 
 
 def _at_first(history: Node) -> str:
@@ -152,7 +160,8 @@ def _classes(table: AnyTable, lit: Collection[int]) -> Iterator[str]:
     boxes = [node for node in table.nodes if any(True for _ in _boxed(table, node))]
     histories = [node for node in table.nodes if node.kind == "history"]
     members = {
-        "lit": [f"s{index}" for index in sorted(lit)],
+        "lit": [f"s{index}" for index in sorted(lit) if not table.nodes[index].children],
+        "around": [f"s{index}" for index in sorted(lit) if table.nodes[index].children],
         "box": [f"in{node.index}" for node in boxes],
         "history": [f"s{node.index}" for node in histories],
     }
@@ -172,7 +181,7 @@ def _text(text: str) -> str:
     >>> _text('a: "b"; <c>'), _text("- x"), _text("_private snake_case")
     ('a#58; #34;b#34;#59; #60;c>', '#45; x', '#95;private snake_case')
     """
-    text = plain(text)
+    text = MARKS.sub(lambda found: APART.join(filter(None, found.groups())), plain(text))
     first = re.match(r"\d+[.)]|[^\[]", text)
     last = first.end() - 1 if first else -1  # what would begin a list, a heading, a quotation
     meant = {found.start() for found in MEANT.finditer(text)}
@@ -186,4 +195,4 @@ def _is_harmless(text: str, place: int, first: int) -> bool:
     c = text[place]
     if c == "_":
         return text[place - 1 : place].isalnum() and text[place + 1 : place + 2].isalnum()
-    return (c.isalnum() and c not in TREACHEROUS) or (c in RAW and place != first)
+    return c.isalnum() or (c in RAW and place != first)

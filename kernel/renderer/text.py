@@ -2,7 +2,7 @@
 
 Rule 1: everything that the table says of states, rows and effects is here, in document order.
 Rule 2: every line begins with a word that says what it is; lit states have a `*` in the margin.
-Rule 3: columns are aligned within a state, so that a change of one state changes no line of another.
+Rule 3: columns are aligned within a state, so a change of one state changes no line of another.
 """
 
 import re
@@ -23,14 +23,14 @@ from detent.kernel.renderer.labels import (
 from detent.kernel.shapes import described, shape_of
 from detent.kernel.table import Node, Row
 
-__all__ = ["text"]
+__all__ = ["draw_text"]
 
 INDENT = "  "
 BARE = re.compile(r"\w[\w./-]*(?: \w[\w./-]*)*")
 """Names that cannot be taken for anything else; all others are quoted."""
 
 
-def text(table: AnyTable, lit: Collection[int]) -> str:
+def draw_text(table: AnyTable, lit: Collection[int]) -> str:
     """The outline, some states lit."""
     return "\n".join(_state(table, table.nodes[0], lit, ""))
 

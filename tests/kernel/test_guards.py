@@ -35,6 +35,7 @@ from detent.kernel.expressions import (
     walk,
 )
 from detent.kernel.guards import closure, explain, findings, kind_of, parse, reads
+from detent.kernel.inference import UNSURE
 from detent.kernel.shapes import Anything, Either, Scalar, Shape, Unknown, described, shape_of
 from detent.kernel.values import FrozenMap, Json
 
@@ -1005,12 +1006,12 @@ KINDS: list[tuple[str, Shape]] = [
     ("data.name == 'a'", Scalar("bool")),
     ("all(data.flags)", Scalar("bool")),
     ("data.status", shape_of(Status)),
-    ("data.note", guards.UNSURE),
-    ("data.note + 1", guards.UNSURE),
-    ("data.note.x", guards.UNSURE),
-    ("data.missing", guards.UNSURE),
-    ("max(())", guards.UNSURE),
-    ("max(data.total)", guards.UNSURE),
+    ("data.note", UNSURE),
+    ("data.note + 1", UNSURE),
+    ("data.note.x", UNSURE),
+    ("data.missing", UNSURE),
+    ("max(())", UNSURE),
+    ("max(data.total)", UNSURE),
 ]
 
 

@@ -72,7 +72,7 @@ def is_legal(table: Table[Any, Any, Any], configuration: tuple[str, ...]) -> boo
 def test_every_step_has_an_answer_and_every_configuration_is_legal(
     made: Made,
 ) -> None:
-    table, walk = made
+    table, _ = made
 
     for _, stepped in steps_of(made):
         assert isinstance(stepped, Moved | Ignored | Deferred | Rejected | Broken)
@@ -82,7 +82,7 @@ def test_every_step_has_an_answer_and_every_configuration_is_legal(
 @settings(max_examples=times(150))
 @given(walked(), st.data())
 def test_no_signal_whatever_raises_at_any_snapshot(made: Made, data: st.DataObject) -> None:
-    table, walk = made
+    table, _ = made
     for _, stepped in steps_of(made):
         signal = data.draw(signals(table, stepped.snapshot))
 
@@ -122,8 +122,6 @@ def test_no_step_changes_a_snapshot_that_was_there_before(
 def test_what_is_refused_or_ignored_changes_nothing(
     made: Made,
 ) -> None:
-    table, walk = made
-
     for before, stepped in steps_of(made):
         if isinstance(stepped, Broken) or (
             isinstance(stepped, Rejected | Ignored) and stepped.cause is None
@@ -134,8 +132,6 @@ def test_what_is_refused_or_ignored_changes_nothing(
 @settings(max_examples=times(300))
 @given(walked())
 def test_entries_are_numbered_without_holes(made: Made) -> None:
-    table, walk = made
-
     for before, stepped in steps_of(made):
         is_entry = stepped.snapshot is not before
         assert stepped.snapshot.seq == before.seq + is_entry
@@ -147,7 +143,7 @@ def test_entries_are_numbered_without_holes(made: Made) -> None:
 def test_an_outcome_reaches_nobody_but_who_ordered_it_and_who_is_around(
     made: Made,
 ) -> None:
-    table, walk = made
+    table, _ = made
     rows = {row.id: row for row in table.rows}
 
     for before, stepped in steps_of(made):
@@ -167,11 +163,9 @@ def test_an_outcome_reaches_nobody_but_who_ordered_it_and_who_is_around(
 def test_what_is_in_flight_belongs_to_an_active_state_or_is_stopping(
     made: Made,
 ) -> None:
-    table, walk = made
-
     for _, stepped in steps_of(made):
         now = stepped.snapshot
-        active = {"", *now.configuration} if now.end is None else set()
+        active: set[str] = {"", *now.configuration} if now.end is None else set()
         assert all(flight.stopping or flight.owner in active for flight in now.effects)
         assert all(timer.owner in active for timer in now.timers)
         ids = [flight.id for flight in now.effects] + [timer.id for timer in now.timers]
@@ -184,7 +178,6 @@ def test_what_is_in_flight_belongs_to_an_active_state_or_is_stopping(
 def test_what_is_ordered_is_new_and_what_is_stopped_was_there(
     made: Made,
 ) -> None:
-    table, walk = made
     ordered: set[int] = set()
 
     for _, stepped in steps_of(made):
@@ -199,8 +192,6 @@ def test_what_is_ordered_is_new_and_what_is_stopped_was_there(
 @settings(max_examples=times(200))
 @given(walked())
 def test_nothing_happens_after_the_end(made: Made) -> None:
-    table, walk = made
-
     for before, stepped in steps_of(made):
         if before.end is not None:
             assert stepped.snapshot.data is before.data

@@ -154,6 +154,11 @@ class All:
         return self.number % 2 == 1
 
 
+def leaf(data: All) -> Leaf:
+    """What the child begins with."""
+    return Leaf(data.money)
+
+
 def is_over(limit: int, data: All, event: Poked) -> bool:
     """A guard with an argument of its own."""
     return data.number > limit
@@ -162,7 +167,7 @@ def is_over(limit: int, data: All, event: Poked) -> bool:
 fetch = Call(Fetch, All.fetch, timeout=5.0, retry=Retry(attempts=2), limit="web", breaker="web")
 fetches = Each(Fetch, All.fetches, at_most=2, name="fetches")
 ask = Wait(bool, All.question, deadline=60.0)
-child = Spawn(Machine("child", State("waiting"), data=Leaf), lambda data: Leaf(data.money))
+child = Spawn(Machine("child", State("waiting"), data=Leaf), leaf)
 tell = Send("other", Poked())
 
 wide = Machine(
@@ -179,10 +184,14 @@ wide = Machine(
         History("back"),
         Region(
             "left",
-            State("asking", On(ask.returned, to="told", when="event.value"), do=(ask, tell)),
+            State(
+                "asking",
+                On(ask.returned, to="told", when="event.value"),
+                On(tell.returned | tell.failed),
+                do=(ask, tell),
+            ),
             State(
                 "told",
-                On(tell.returned | tell.failed),
                 Ignore(Begun),
                 Always(to="left end", when=All.is_odd),
             ),

@@ -51,14 +51,13 @@ class Shop:
         return (Pay(number) for number in self.numbers)
 
     def paid(self, event: Settled[int]) -> "Shop":
-        return evolve(
-            self, numbers=tuple(o.value for o in event.outcomes if isinstance(o, Returned))
-        )
+        values = tuple(one.value for one in event.outcomes if isinstance(one, Returned))
+        return evolve(self, numbers=values)
 
-    def sure_pays(self) -> tuple[Order[int] | Order[bool], ...]:
-        return (pay(Pay(1)), sure("Really?"))
+    def sure_mails(self) -> tuple[Order[str] | Order[bool], ...]:
+        return (mail(Mail("")), sure("Really?"))
 
-    def sure_paid(self, event: Settled[int | bool]) -> "Shop":
+    def sure_mailed(self, event: Settled[str | bool]) -> "Shop":
         return self
 
     def pays_and_mails(self) -> tuple[Order[int | str], ...]:
@@ -111,10 +110,10 @@ also_one = Each(pay, Shop.pays)
 assert_type(one, Each[Shop, int])
 assert_type(also_one, Each[Shop, int])
 
-two = Each((pay, sure), Shop.sure_pays)
+two = Each((mail, sure), Shop.sure_mails)
 joined = Each((pay, mail), Shop.pays_and_mails)
 plain = Each((pay, mail), Shop.plain_pays_and_mails, stop_on_failure=True, name="plain")
-assert_type(two, Each[Shop, int | bool])
+assert_type(two, Each[Shop, str | bool])
 assert_type(joined, Each[Shop, int | str])
 assert_type(plain, Each[Shop, int | str])
 
@@ -133,7 +132,7 @@ five: Each[Shop, int | str | bytes | bool] = Each((pay, mail, pack, sure, count)
 shop = Machine(
     "shop",
     State("one", On(one.settled, to="two", update=Shop.paid), do=one),
-    State("two", On(two.settled, to="joined", update=Shop.sure_paid), do=two),
+    State("two", On(two.settled, to="joined", update=Shop.sure_mailed), do=two),
     State(
         "joined",
         On(joined.settled, to="plain", update=Shop.paid_or_mailed),

@@ -1,4 +1,4 @@
-"""Several tool calls in flight: the kernel keeps what is in flight, the author's data never counts."""
+"""Several tool calls in flight: the kernel keeps what is in flight, and the data never counts."""
 
 from typing import assert_type
 

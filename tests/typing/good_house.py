@@ -1,4 +1,4 @@
-"""Everything else a machine is written with: children, letters, timers, history, declared failures."""
+"""Everything else a machine is written with: children, letters, timers, histories, failures."""
 
 from datetime import datetime
 from typing import assert_type
@@ -144,9 +144,7 @@ class Desk:
 review = Machine("review", State("reading"), Final("read"), data=Paper, result=Paper.length)
 assert_type(review, Machine[Paper, Paper, int])
 
-charge = Call(
-    Charge, Desk.charge, timeout=3.0, retry=Retry(attempts=2), limit="bank", breaker="bank"
-)
+charge = Call(Charge, Desk.charge, timeout=3.0, retry=Retry(2), limit="bank", breaker="bank")
 refused = charge.failed_as(Refused)
 child = Spawn(review, Desk.paper)
 letter = Send(Desk.warehouse, Desk.shipped)

@@ -1,4 +1,4 @@
-"""Rows, states and effects say what they need of the data, and fit every machine whose data has it."""
+"""Rows, states and effects say what they need of the data, and fit every machine that has it."""
 
 from typing import Protocol, assert_type
 
@@ -108,7 +108,9 @@ assert_type(game, Machine[Game, Game, Game])
 assert_type(talk, Machine[Talk, Talk, Talk])
 assert_type(named, Machine[Game, Game, Game])
 
-# Parts that need two things of the data which have nothing to do with each other: the checkers want
-# to be told which data has both.
+# Parts that need two things of the data which have nothing to do with each other: with a row of the
+# machine's own among them, or when they are told, the checkers see that the data has both.
+own = Machine("own", resting, sleeping, On(Tick, update=Game.ticked), data=Game)
 both: Machine[Talk, Talk, Talk] = Machine("both", resting, sleeping, Final("over"), data=Talk)
-told = Machine[Game, Game, Game]("told", sleeping, late, Final("over"), data=Game)
+told = Machine[Talk, Talk, Talk]("told", sleeping, late, Final("over"), data=Talk)
+assert_type(own, Machine[Game, Game, Game])

@@ -2,6 +2,7 @@
 
 from ast import literal_eval
 from datetime import UTC
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ from detent.kernel.shapes import (
 __all__ = ["values"]
 
 
+@cache
 def values(shape: Shape) -> st.SearchStrategy[Any]:
     """Values of a shape: whatever a field of that type may hold."""
     match shape:
@@ -42,15 +44,19 @@ def values(shape: Shape) -> st.SearchStrategy[Any]:
             return st.frozensets(values(item), max_size=4)
         case Keyed(key, value):
             return st.dictionaries(values(key), values(value), max_size=4).map(FrozenMap)
-        case Record(kind):
-            fields = {name: values(inner) for name, inner in fields_of(shape).items()}
-            return st.deferred(lambda: st.builds(kind, **fields))
+        case Record():
+            return st.deferred(lambda: _records(shape))
         case Either(members):
             return st.one_of(*map(values, members))
         case Anything():
             return _JSON
         case _:
             raise ValueError(f"nothing is {shape}")
+
+
+def _records(shape: Record) -> st.SearchStrategy[Any]:
+    fields = {name: values(inner) for name, inner in fields_of(shape).items()}
+    return st.builds(shape.kind, **fields)
 
 
 def _literal(text: str) -> Any:

@@ -117,9 +117,14 @@ class Tally:
         """Several orders; sometimes none."""
         return tuple(Work(n) for n in range(self.count % 4))
 
-    def errands(self) -> "list[Order[int]]":
+    def errands(self) -> "list[Order[int | Tally]]":
         """Orders of several kinds."""
-        kinds = (careful(Once(1)), quick(Work(2)), sure("Is it?"), child(Tally(3)))
+        kinds: tuple[Order[int | Tally], ...] = (
+            careful(Once(1)),
+            quick(Work(2)),
+            sure("Is it?"),
+            child(Tally(3)),
+        )
         return list(kinds[: 1 + self.count % 4])
 
     def question(self) -> str:

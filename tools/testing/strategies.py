@@ -210,13 +210,9 @@ def _on(draw: Draw, features: Features, to: str | None) -> On[Tally]:
     event = _pick(draw, EVENTS)
     guards = (None, *(GUARDS if features.bugs else GUARDS[:-1])) if features.guards else (None,)
     updates = (None, *(UPDATES if features.bugs else UPDATES[:-1]))
-    return On[Tally](
-        event,
-        to=to,
-        when=_pick(draw, guards),  # type: ignore[arg-type]
-        update=_pick(draw, updates),  # type: ignore[arg-type]
-        reenter=_one_in(draw, 2),
-    )
+    when: Any = _pick(draw, guards)
+    update: Any = _pick(draw, updates)
+    return On[Tally](event, to=to, when=when, update=update, reenter=_one_in(draw, 2))
 
 
 def _always(draw: Draw, to: str | None) -> Always[Tally]:
@@ -259,16 +255,17 @@ def _outcome_rows(
 def signals(draw: Draw, table: Table[Any, Any, Any], snapshot: Snapshot[Any]) -> Signal:
     """What may happen to a run that is at a snapshot; now and then something that cannot."""
     open_effects = [(flight.form, id) for flight in snapshot.effects for id in _open(flight)]
-    kinds = ["sent"] * bool(table.events) + ["sent", "came", "came"] * bool(open_effects)
-    kinds += ["fired"] * bool(snapshot.timers)
+    kinds = ["sent"] * 4 * bool(table.events) + ["came"] * 4 * bool(open_effects)
+    kinds += ["fired"] * 2 * bool(snapshot.timers)
     kind = _pick(draw, [*kinds, "nothing"])
     if kind == "sent" and table.events:
-        return draw(_payload(shape_of(_pick(draw, table.events))))
+        sent: Event = draw(values(shape_of(_pick(draw, table.events))))
+        return sent
     if kind == "fired":
         return Fired(_pick(draw, snapshot.timers).id)
     if kind == "came":
         form, id = _pick(draw, open_effects)
-        return Happened(id, draw(_payload(_outcome(draw, table, form))))
+        return Happened(id, draw(values(_outcome(draw, table, form))))
     id = _index(draw, snapshot.pending.count + 2) - 1
     return Fired(id) if _one_in(draw, 2) else Happened(id, EVENTS[0]())
 
@@ -298,7 +295,7 @@ class Walk:
 
 
 @st.composite
-def walks(draw: Draw, table: Table[Any, Any, Any], at_most: int = 12) -> Walk:
+def walks(draw: Draw, table: Table[Any, Any, Any], at_most: int = 20) -> Walk:
     """Walks of a generated machine, drawn as the run goes on; nothing happens to a run that cannot begin."""
     input = Tally(_index(draw, 10))
     try:
@@ -334,7 +331,3 @@ def _one_in(draw: Draw, odds: int) -> bool:
 def _below(size: int) -> st.SearchStrategy[int]:
     return st.integers(0, size - 1)
 
-
-@cache
-def _payload(shape: Shape) -> st.SearchStrategy[Any]:
-    return values(shape)

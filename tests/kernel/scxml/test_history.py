@@ -133,7 +133,7 @@ def test_a_deep_history_of_a_parallel_state_restores_every_region() -> None:
         State(
             "p",
             Region("x", State("x1", On(A, to="x2")), State("x2")),
-            Region("y", State("y1", On(B, to="y2")), State("y2", State("y3"), State("y4", On(A)))),
+            Region("y", State("y1", On(B, to="y2")), State("y2", State("y3"), State("y4"))),
             History("h", deep=True),
             On(Go, to="out"),
             On(C, to="y4"),
@@ -144,7 +144,7 @@ def test_a_deep_history_of_a_parallel_state_restores_every_region() -> None:
 
     run = start(machine).send(C(), A(), Go(), Back())
 
-    assert run.states == ("p", "x", "x1", "y", "y2", "y4")
+    assert run.states == ("p", "x", "x2", "y", "y2", "y4")
 
     again = start(machine).send(A(), B(), Go(), Back())
 
@@ -337,6 +337,19 @@ def test_a_reentering_row_of_the_parent_to_its_history_goes_back_to_what_was_jus
 
     run.send(A(), Go())
     assert run.states == ("s", "c")
+
+
+def test_a_parallel_state_that_goes_to_its_own_history_is_not_left_for_it() -> None:
+    """Where the history leads the first time is inside the state, as it is ever after."""
+    machine = Machine(
+        "m",
+        State("p", On(Go, to="h"), Region("x", State("x1")), History("h"), do=Call(Ping, ping)),
+        data=Trail,
+    )
+
+    run = start(machine).send(Go())
+
+    assert (run.moved.stopped, run.flying) == ((), (("ping", 1),))
 
 
 def test_a_step_that_breaks_leaves_the_memory_alone() -> None:

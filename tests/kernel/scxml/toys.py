@@ -1,6 +1,7 @@
 """Small things to build machines of: data with a trail, events that mean nothing, and runs."""
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
 
@@ -23,6 +24,8 @@ from detent.kernel import (
     begin,
     compile_machine,
 )
+
+X = TypeVar("X")
 
 
 @frozen
@@ -72,9 +75,9 @@ class Add:
 
 @frozen
 class Break:
-    """A guard, update, factory or result that raises."""
+    """An update or result that raises."""
 
-    def __call__(self, data: Trail, event: object = None) -> Any:
+    def __call__(self, data: Trail, event: object = None) -> Trail:
         raise ZeroDivisionError("broken on purpose")
 
 
@@ -162,6 +165,11 @@ def ping(data: Trail) -> Ping:
 def pay(data: Trail) -> Pay:
     """An order with the number of the data."""
     return Pay(data.n)
+
+
+def giving(*given: X) -> Callable[[Trail], tuple[X, ...]]:
+    """A factory of an Each that gives these orders whatever the data is."""
+    return lambda data: given
 
 
 def returned(effect: int, value: object = None) -> Happened:

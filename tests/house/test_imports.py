@@ -1,0 +1,43 @@
+"""What an import brings along: the standard library, attrs, Detent itself, and not one warning."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+LISTED = """
+import json, sys
+before = set(sys.modules)
+import {module}
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+ALLOWED = {"attr", "attrs", "detent"}
+
+
+def brought(module: str) -> list[str]:
+    """The modules that an import loads in a fresh interpreter where every warning is an error."""
+    command = [sys.executable, "-W", "error", "-c", LISTED.format(module=module)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    listed: list[str] = json.loads(done.stdout)
+    return listed
+
+
+@pytest.mark.parametrize("module", ["detent", "detent.kernel", "detent.machines"])
+def test_an_import_brings_nothing_but_attrs(module: str) -> None:
+    tops = {name.partition(".")[0] for name in brought(module)}
+
+    assert tops - sys.stdlib_module_names <= ALLOWED
+
+
+@pytest.mark.parametrize("module", ["detent", "detent.kernel"])
+def test_the_kernel_brings_no_tools(module: str) -> None:
+    above = ("detent.machines", "detent.tools")
+
+    assert [name for name in brought(module) if name.startswith(above)] == []
+
+
+@pytest.mark.parametrize("module", ["detent.tools", "detent.tools.cli", "detent.tools.testing"])
+def test_an_import_of_tools_says_and_warns_of_nothing(module: str) -> None:
+    assert module in brought(module)

@@ -1,0 +1,178 @@
+"""Walking by hand."""
+
+from datetime import timedelta
+
+import pytest
+from attrs import evolve, frozen
+
+from detent import (
+    After,
+    Call,
+    Each,
+    Effect,
+    Event,
+    InDoubt,
+    Machine,
+    Moved,
+    NoSuchEffect,
+    On,
+    Returned,
+    Settled,
+    State,
+    Stopped,
+    TimedOut,
+    Wait,
+    compile_machine,
+)
+from detent.kernel import Fired, due, elapse, walk
+from examples.order import Add, Cart, Charge, Paid, Pay, ask, charge, order
+from tests.kernel.wide import All, Begun, Poked, wide
+
+
+@frozen
+class Go(Event):
+    """An event."""
+
+
+@frozen
+class Look(Effect[int], recovery="pure"):
+    """An effect."""
+
+    n: int
+
+
+@frozen
+class Seen:
+    """The data."""
+
+    values: tuple[int | str, ...] = ()
+
+    def looks(self) -> tuple[Look, ...]:
+        """Three orders."""
+        return (Look(0), Look(1), Look(2))
+
+    def saw(self, event: Settled[int]) -> "Seen":
+        """Everything seen."""
+        named = (o.value if isinstance(o, Returned) else type(o).__name__ for o in event.outcomes)
+        return evolve(self, values=tuple(named))
+
+
+look = Call(Look, timeout=5.0)
+looks = Each(look, Seen.looks, at_most=2)
+looking = Machine(
+    "looking",
+    State("looking", On(looks.settled, to="seen", update=Seen.saw), On(Go, to="seen"), do=looks),
+    State("seen"),
+    data=Seen,
+)
+
+
+def test_a_walk_tells_every_entry() -> None:
+    steps = walk(order, Cart(), Add(5), Pay(), charge.returned(Paid(5)))
+
+    assert [str(step) for step in steps] == [
+        "begin -> cart",
+        "Add -> cart",
+        "Pay -> paying, ordered charge",
+        "Returned -> paid (completed)",
+    ]
+    assert steps[-1].snapshot.end is not None
+    assert steps[-1].snapshot.end.value == Cart(5, 5)
+
+
+def test_a_table_can_be_walked_too() -> None:
+    assert len(walk(compile_machine(order), Cart(), Add(5))) == 2
+
+
+def test_what_is_deferred_is_taken_when_its_time_has_come() -> None:
+    steps = walk(order, Cart(5), Pay(), Add(1), elapse(30), ask.timed_out())
+
+    assert [str(step) for step in steps[-3:]] == ["InDoubt -> asking, ordered wait", "TimedOut -> cart", "Add -> cart"]
+    assert isinstance(steps[-1], Moved)
+    assert steps[-1].cause == 3
+
+
+def test_time_does_what_is_due_in_order() -> None:
+    steps = walk(order, Cart(5), Pay(), elapse(timedelta(hours=2)))
+
+    assert [type(getattr(s.signal, "event", None)) for s in steps[-2:]] == [InDoubt, TimedOut]
+    assert [s.snapshot.at for s in steps[-2:]] == [30_000_000, 3_630_000_000]
+
+
+def test_what_is_due_is_told_in_order() -> None:
+    table = compile_machine(looking)
+    now = walk(table, Seen())[0].snapshot
+
+    assert [(at, getattr(signal, "effect", None)) for at, signal in due(table, now)] == [
+        (5_000_000, 1),
+        (5_000_000, 2),
+    ]
+
+
+def test_orders_of_an_each_can_be_answered_one_by_one() -> None:
+    steps = walk(
+        looking,
+        Seen(),
+        looks.returned(7).item(1),
+        looks.returned(8).item(2),
+        looks.timed_out(),
+    )
+
+    assert steps[-1].snapshot.data.values == ("TimedOut", 7, 8)
+
+
+def test_what_is_stopped_stops_at_once() -> None:
+    steps = walk(looking, Seen(), Go())
+
+    assert [type(getattr(step.signal, "event", None)) for step in steps[-2:]] == [Stopped, Stopped]
+    assert steps[-1].snapshot.effects == ()
+
+
+def test_siblings_of_a_failure_stop_at_once() -> None:
+    strict = Each(look, Seen.looks, at_most=2, stop_on_failure=True)
+    machine = Machine(
+        "strict", State("a", On(strict.settled, update=Seen.saw), do=strict), data=Seen
+    )
+
+    steps = walk(machine, Seen(), strict.timed_out())
+
+    assert steps[-1].snapshot.data.values == ("TimedOut", "Stopped", "Stopped")
+
+
+def test_an_answer_to_nobody_is_an_error_of_the_caller() -> None:
+    with pytest.raises(NoSuchEffect, match="'charge' is not in flight, nothing is"):
+        walk(order, Cart(), charge.returned(Paid(5)))
+    with pytest.raises(NoSuchEffect, match="'wait' is not in flight, charge is"):
+        walk(order, Cart(5), Pay(), ask.returned(True))
+    with pytest.raises(NoSuchEffect, match="'looks' is not in flight|'look' is not in flight"):
+        walk(looking, Seen(), looks.returned(1).item(2))
+
+
+def test_signals_can_be_given_as_they_are() -> None:
+    machine = Machine("m", State("a", After(5.0, to="b")), State("b"), data=Seen)
+
+    steps = walk(machine, Seen(), Fired(1))
+
+    assert steps[-1].snapshot.is_in("b")
+
+
+def test_what_is_stamped_is_made_up_and_always_the_same() -> None:
+    first = walk(wide, All(), Poked(), Begun("x"), elapse(1), Begun("y"))
+    second = walk(wide, All(), Poked(), Begun("x"), elapse(1), Begun("y"))
+
+    assert [step.snapshot for step in first] == [step.snapshot for step in second]
+    assert first[-1].snapshot.data.text in ("x", "y")
+
+
+def test_an_effect_of_a_walk_is_an_order_not_a_call() -> None:
+    stepped = walk(order, Cart(5), Pay())[-1]
+
+    assert isinstance(stepped, Moved)
+    assert [order.order for order in stepped.ordered] == [Charge(5)]
+
+
+def test_a_question_without_a_deadline_is_never_due() -> None:
+    patient = Wait(bool, "?")
+    table = compile_machine(Machine("m", State("a", do=patient), data=Seen))
+
+    assert due(table, walk(table, Seen())[0].snapshot) == ()

@@ -1,0 +1,72 @@
+"""What the documents show is what happens: their examples run."""
+
+import doctest
+import re
+import runpy
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted(
+    path.stem for path in (ROOT / "examples").glob("*.py") if path.stem != "__init__"
+)
+SOURCES = sorted(
+    path for top in ("kernel", "machines", "tools") for path in (ROOT / top).rglob("*.py")
+)
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def name_of(path: Path) -> str:
+    """A file, for people."""
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_the_python_of_a_document_runs(path: Path) -> None:
+    space: dict[str, object] = {"__name__": "document"}
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    for number, block in enumerate(BLOCK.findall(path.read_text())):
+        if ">>>" in block:
+            test = doctest.DocTestParser().get_doctest(
+                block, space, f"{path.name} block {number}", None, 0
+            )
+            runner.run(test, clear_globs=False)
+            space.update(test.globs)
+        else:
+            exec(compile(block, f"{path.name} block {number}", "exec"), space)
+
+    assert runner.summarize(verbose=False).failed == 0
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_the_examples_in_docstrings_hold(path: Path) -> None:
+    name = name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    module = import_module(f"detent.{name}")
+
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_module(f"examples.{name}", run_name="__main__")
+
+    assert capsys.readouterr().out
+
+
+def test_the_machine_of_the_readme_is_the_one_of_the_examples() -> None:
+    from_readme = BLOCK.findall((ROOT / "README.md").read_text())[0]
+    space: dict[str, object] = {"__name__": "examples.order"}
+    exec(from_readme, space)
+    compile_machine = import_module("detent").compile_machine
+    example = import_module("examples.order").order
+
+    assert compile_machine(space["order"]).shape == compile_machine(example).shape
+    assert compile_machine(space["order"]).rules == compile_machine(example).rules
+
+
+@pytest.mark.parametrize("command", ["check", "draw"])
+def test_the_readme_shows_every_command(command: str) -> None:
+    assert f"detent {command} " in (ROOT / "README.md").read_text()
