@@ -3,7 +3,8 @@
 Everything here is pure: nothing reads a clock, a file, the environment or chance. The files stand on floors, and each
 imports only from those below it:
 
-    errors, values, policies
+    errors, policies
+    values
     shapes, signals
     expressions
     inference
@@ -12,7 +13,8 @@ imports only from those below it:
     table, flights
     snapshot, moves
     layout, steps
-    calls, compiler, draft, renderer
+    calls, compiler
+    draft, renderer
     stepper
     walker, doublecheck
 """

@@ -6,7 +6,7 @@ Rule 2: what a callable gives is looked at before it is used: data is of the cla
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from detent.kernel.definition import Call, Doing, Each, Letter, Order, Send, Spawn, Wait
 from detent.kernel.layout import Ladder
@@ -61,12 +61,15 @@ def chosen(ladders: tuple[Ladder, ...], data: object, event: object) -> Ladder:
 
 def updated(row: Row, data: object, event: object, kind: type) -> Any:
     """The data as a row changes it."""
+    update: Any = row.update
     try:
-        after = row.update(data, event)  # type: ignore[misc]
+        after = update(data, event)
     except Exception as error:
         raise _raised("update", row.id, _brief(row.update_name), error) from error
     if type(after) is not kind:
-        raise _wrong("update", row.id, _brief(row.update_name), after, f"data of class {kind.__name__}")
+        raise _wrong(
+            "update", row.id, _brief(row.update_name), after, f"data of class {kind.__name__}"
+        )
     return after
 
 
@@ -96,8 +99,11 @@ def seconds(row: Row, data: object) -> float:
 def one_order(node: Node, form: Doing[Any], data: object) -> object:
     """What a form orders when its state has been entered."""
     place = (node, form)
-    if isinstance(form, Call | Spawn):
-        return _checked(form, _made("make", place, form.make, data), place, form.make)
+    if isinstance(form, Call):
+        make: object = form.make
+        return _checked(place[1], _made("make", place, make, data), place, make)
+    if isinstance(form, Spawn):
+        return _made("make", place, form.make, data)
     if isinstance(form, Wait):
         return _text(_made("question", place, form.question, data), place, form.question)
     if isinstance(form, Send):
@@ -112,11 +118,11 @@ def one_order(node: Node, form: Doing[Any], data: object) -> object:
 def many_orders(node: Node, form: Each[Any, Any], data: object) -> tuple[tuple[int, object], ...]:
     """What an Each orders: which of its forms gives each order, and what it orders."""
     place = (node, form)
-    given = _made("make", place, form.make, data)
+    given: Any = _made("make", place, form.make, data)
     if not isinstance(given, Iterable):
         raise _wrong("make", _place(place), named(form.make), given, "orders, one after the other")
     try:
-        orders: list[object] = list(given)
+        orders = list(cast(Iterable[object], given))
     except Exception as error:
         raise _raised("make", _place(place), named(form.make), error) from error
     return tuple(_placed(form, order, place) for order in orders)
@@ -124,11 +130,9 @@ def many_orders(node: Node, form: Each[Any, Any], data: object) -> tuple[tuple[i
 
 def endless(limit: int, took: Sequence[tuple[str, ...]]) -> Broke:
     """Rows that follow one another without an event, until nobody can believe that they will stop."""
-    circle = " -> ".join(dict.fromkeys(row for rows in took[-CIRCLE:] for row in rows))
-    problem = Problem(
-        "Endless", f"more than {limit} transitions for one event; the last were {circle}"
-    )
-    return Broke(Bug(took[-1][0], "rows", "", problem))
+    last = [row for rows in took[-CIRCLE:] for row in rows]
+    what = f"more than {limit} transitions for one event; the last were {' -> '.join(last)}"
+    return Broke(Bug(last[-1] if last else "begin", "rows", "", Problem("Endless", what)))
 
 
 def _placed(each: Each[Any, Any], order: object, place: Place) -> tuple[int, object]:
@@ -139,11 +143,12 @@ def _placed(each: Each[Any, Any], order: object, place: Place) -> tuple[int, obj
                 return index, _checked(form, order.args, place, each.make)
         elif isinstance(form, Call) and type(order) is form.effect:
             return index, order
-    wanted = " or ".join(
-        form.effect.__name__ if isinstance(form, Call) else f"{form.key}(...)"
-        for form in each.forms
-    )
+    wanted = " or ".join(map(_wanted, each.forms))
     raise _wrong("make", _place(place), named(each.make), order, f"orders that are {wanted}")
+
+
+def _wanted(form: Doing[Any]) -> str:
+    return form.effect.__name__ if isinstance(form, Call) else f"{form.key}(...)"
 
 
 def _checked(form: Doing[Any], order: object, place: Place, maker: object) -> object:
@@ -174,8 +179,9 @@ def _place(place: Place) -> str:
 
 
 def _is_true(row: Row, data: object, event: object) -> bool:
+    guard: Any = row.guard
     try:
-        verdict = row.guard(data, event)  # type: ignore[misc]
+        verdict = guard(data, event)
     except Exception as error:
         raise _raised("guard", row.id, _brief(row.guard_name), error) from error
     if verdict is True or verdict is False:

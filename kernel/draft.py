@@ -19,7 +19,7 @@ from detent.kernel.calls import (
     seconds,
     updated,
 )
-from detent.kernel.definition import Doing, Each
+from detent.kernel.definition import Doing, Each, outcome_name
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.layout import Ladder, Layout, Plan
 from detent.kernel.signals import Ended, Event, Problem, Returned, Settled, Signal, Stopped
@@ -95,18 +95,25 @@ class Draft:
         """Change what a plan changes."""
         if len(self.took) >= self.table.machine.microsteps:
             raise endless(self.table.machine.microsteps, self.took)
-        self.took.append(plan.took)
+        if plan.took:
+            self.took.append(plan.took)
         for row in reversed(plan.updates) if self.backwards else plan.updates:
             self.data = updated(row, self.data, event, self.table.data)
         for name, states in plan.recorded:
             self.history = self.history.set(name, states)
         if plan.leaving:
             self._leave(plan.leaving)
-        self.working.update((node.name, node) for node in plan.working)
+        for node in plan.working:
+            self.work(node)
         self.queue += plan.ended
         self.layout = plan.layout
         if plan.end is not None:
             self.end = End(plan.end)
+
+    def work(self, node: Node) -> None:
+        """Let a state give its orders when nothing else is left to do."""
+        if node.forms or node.after:
+            self.working[node.name] = node
 
     def settle(self) -> None:
         """Do what follows by itself until nothing does."""
@@ -120,7 +127,7 @@ class Draft:
             else:
                 break
 
-    def finish(self, signal: Signal | None, cause: int | None = None) -> Moved[Any]:
+    def finish(self, signal: Signal | None, form: str = "") -> Moved[Any]:
         """The snapshot the draft has become, and what the world is to do."""
         if self.end is not None and self.before.end is None:
             self._close(self.end)
@@ -133,7 +140,7 @@ class Draft:
         seq = self.before.seq + 1
         after = Snapshot(self.layout.configuration, self.data, seq, self.at, pending, self.end)
         ordered, stopped = tuple(self.ordered), tuple(self.stopped)
-        return Moved(after, signal, tuple(self.took), ordered, stopped, cause)
+        return Moved(after, signal, tuple(self.took), ordered, stopped, None, form)
 
     def fail(self, problem: Problem) -> None:
         """End the run: something happened that it has no answer to."""
@@ -185,10 +192,9 @@ class Draft:
                 self._take_if_any(rows, None)
             return
         fan, settled = what
-        if self.layout.is_active(self.table.index[fan.owner]):
-            ladder = self.layout.route((fan.form, Settled), fan.owner)
-            if not self._take_if_any(chosen((ladder,), self.data, settled), settled):
-                self.fail(unhandled(fan.owner, fan.form, settled))
+        ladder = self.layout.route((fan.form, Settled), fan.owner)
+        if not self._take_if_any(chosen((ladder,), self.data, settled), settled):
+            self.fail(unhandled(fan.owner, fan.form, settled))
 
     def _take_if_any(self, rows: Ladder, event: object) -> bool:
         if rows:
@@ -207,8 +213,9 @@ class Draft:
             for form in node.forms:
                 self._order_by(node, form)
 
-    def _order_by(self, node: Node, form: Doing[Any]) -> None:
-        if isinstance(form, Each):
+    def _order_by(self, node: Node, given: Doing[Any]) -> None:
+        form: Any = given
+        if isinstance(given, Each):
             orders = many_orders(node, form, self.data)
             first = self._next(len(orders))
             fan = Fan(first, node.name, form.key, orders, self.at, (1 << len(orders)) - 1)
@@ -233,6 +240,10 @@ class Draft:
         """Stop what states that are left have in flight. What they ordered in this macrostep was never sent."""
         for name in owners & self.working.keys():
             del self.working[name]
+        if self.queue:
+            self.queue = [
+                due for due in self.queue if isinstance(due, int) or due[0].owner not in owners
+            ]
         if not self.effects and not self.timers:
             return
         unsent = frozenset(order.id for order in self.ordered if order.owner in owners)
@@ -258,8 +269,9 @@ class Draft:
 
 def unhandled(owner: str, form: str, event: Event) -> Problem:
     """Why a run fails to which something happened that no row is for."""
-    kind = type(event).__name__
-    return Problem("unhandled", f"{form} of state {owner!r} came to {kind}, and no row takes it")
+    what = outcome_name(form, type(event))
+    where = f"state {owner!r}" if owner else "the machine"
+    return Problem("unhandled", f"no row of {where} takes {what}")
 
 
 def _went_well(event: Event) -> bool:

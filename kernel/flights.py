@@ -34,6 +34,10 @@ class Ordered:
         """Whether it is the effect of that id."""
         return effect == self.id
 
+    def part_of(self, effect: int) -> int:
+        """Which form of an Each gave the order of that id."""
+        return self.part
+
     def stop(self, unsent: frozenset[int]) -> "tuple[Ordered | None, tuple[int, ...]]":
         """The effect once its state was left, and what the world is asked to stop."""
         if self.id in unsent:
@@ -68,6 +72,10 @@ class Fan:
         """Whether the effect of that id is one of these, was begun, and has no outcome yet."""
         index = effect - self.id
         return 0 <= index < self.begun and bool(self.open >> index & 1)
+
+    def part_of(self, effect: int) -> int:
+        """Which form of an Each gave the order of that id."""
+        return self.orders[effect - self.id][0]
 
     def under_way(self) -> tuple[int, ...]:
         """The orders that were begun and have no outcome yet."""

@@ -21,11 +21,12 @@ import detent.kernel.shapes as shapes
 from detent.kernel.expressions import Expression
 from detent.kernel.shapes import Shape, described
 
-__all__ = ["UNSURE", "findings", "kind_of"]
+__all__ = ["UNSURE", "findings", "fits", "kind_of"]
 
 UNSURE = shapes.Unknown("not known before it is evaluated")
 BOOL, INT, STR = shapes.Scalar("bool"), shapes.Scalar("int"), shapes.Scalar("str")
 
+WIDENED = {("int", "float"), ("bool", "int"), ("bool", "float")}  # as type checkers have it
 TEXT = frozenset({"str"})
 NUMERIC = frozenset({"int", "float", "Decimal"})
 LENGTHY = frozenset({"str", "bytes", "tuple", "frozenset", "FrozenMap"})
@@ -85,6 +86,30 @@ def findings(
 def kind_of(expression: Expression, data: Shape, event: Shape | None) -> Shape:
     """The shape of an expression's values; Unknown where the types do not tell."""
     return _judged(expression, Scope(data, event, []))
+
+
+def fits(value: Shape, field: Shape) -> bool:
+    """Whether a value of one shape may stand in a field of another; where the types do not tell, it may."""
+    match value, field:
+        case (shapes.Unknown() | shapes.Anything(), _) | (
+            _,
+            shapes.Unknown() | shapes.Anything() | shapes.Exactly(),
+        ):
+            return True
+        case shapes.Either(members), _:
+            return any(fits(member, field) for member in members)
+        case _, shapes.Either(members):
+            return any(fits(value, member) for member in members)
+        case shapes.Scalar(one), shapes.Scalar(other):
+            return one == other or (one, other) in WIDENED
+        case shapes.Record(one), shapes.Record(other):
+            return one is other
+        case shapes.Exactly(), shapes.Scalar():
+            return True
+        case (shapes.Many() | shapes.Fixed(), shapes.Many() | shapes.Fixed()):
+            return True
+        case _:
+            return type(value) is type(field)
 
 
 def _judged(expression: Expression, scope: Scope) -> Shape:

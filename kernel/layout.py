@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
-from detent.kernel.definition import FinalStatus
+from detent.kernel.definition import FinalStatus, fill
 from detent.kernel.moves import Memory, Move, beginning, move, without_conflicts
 from detent.kernel.signals import Event
 from detent.kernel.table import Node, Otherwise, Row, Table, Trigger
@@ -61,15 +61,16 @@ class Layout:
     configuration: tuple[str, ...]
     active: tuple[int, ...]
     leaves: tuple[int, ...]
-    cells: dict[type[Event], Cell] = field(init=False, factory=dict)
-    routes: dict[tuple[Trigger, str], Ladder] = field(init=False, factory=dict)
-    plans: dict[Ladder, Plan] = field(init=False, factory=dict)
+    cells: dict[type[Event], Cell] = field(init=False, factory=dict[type[Event], Cell])
+    routes: dict[tuple[Trigger, str], Ladder] = field(
+        init=False, factory=dict[tuple[Trigger, str], Ladder]
+    )
+    plans: dict[Ladder, Plan] = field(init=False, factory=dict[Ladder, Plan])
     always: tuple[Ladder, ...] = field(init=False)
 
-    @always.default
-    def _(self) -> tuple[Ladder, ...]:
+    def __attrs_post_init__(self) -> None:
         eager = [index for index in (0, *self.active) if self.table.nodes[index].always]
-        return self._ladders(eager, None)
+        fill(self, always=self._ladders(eager, None))
 
     def cell(self, event: type[Event]) -> Cell:
         """What is done with an event that was sent."""
@@ -133,7 +134,9 @@ class Layout:
         nodes = self.table.nodes
         excusing = (i for i in self.table.excusing.get(event, ()) if self.is_active(i))
         said = {nodes[index].otherwise[event] for index in excusing}
-        return next((word for word in ("deferred", "ignored") if word in said), "rejected")
+        if "deferred" in said:
+            return "deferred"
+        return "ignored" if "ignored" in said else "rejected"
 
 
 def lay_out(table: AnyTable, configuration: tuple[str, ...]) -> Layout | None:
@@ -185,8 +188,7 @@ def _plan(layout: Layout, rows: Ladder, moved: Move) -> Plan:
     leaving = frozenset(nodes[i].name for i in moved.left if nodes[i].forms or nodes[i].after)
     entered = [nodes[i] for i in moved.entered]
     working = tuple(node for node in entered if node.forms or node.after)
-    recorded = _recorded(layout, moved.left)
-    stirring = leaving or working or recorded or moved.ended or moved.end or after.always
+    stirring = leaving or working or moved.recorded or moved.ended or moved.end or after.always
     return Plan(
         tuple(row.id for row in rows),
         tuple(row for row in rows if row.update is not None),
@@ -194,22 +196,7 @@ def _plan(layout: Layout, rows: Ladder, moved: Move) -> Plan:
         leaving,
         working,
         moved.ended,
-        recorded,
+        moved.recorded,
         moved.end,
         not stirring,
     )
-
-
-def _recorded(layout: Layout, left: tuple[int, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """What the histories of the states that are left will remember."""
-    nodes = layout.table.nodes
-    found: list[tuple[str, tuple[str, ...]]] = []
-    for outer in left:
-        for index in nodes[outer].histories:
-            inside = (i for i in layout.active if layout.table.is_inside(i, outer))
-            if nodes[index].deep:
-                kept = [i for i in inside if i in layout.leaves]
-            else:
-                kept = [i for i in inside if nodes[i].parent == outer]
-            found.append((nodes[index].name, tuple(nodes[i].name for i in kept)))
-    return tuple(found)

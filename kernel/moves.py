@@ -24,40 +24,50 @@ Memory: TypeAlias = Mapping[str, tuple[str, ...]]
 
 @frozen
 class Move:
-    """One microstep: the states left and entered in order, those active after it, and what came to its end by it."""
+    """One microstep: the states left and entered in order, those active after it, and what came to its end by it.
+
+    `recorded` is what the histories of the states that were left remember from now on.
+    """
 
     left: tuple[int, ...]
     entered: tuple[int, ...]
     active: tuple[int, ...]
     ended: tuple[int, ...]
     end: FinalStatus | None
+    recorded: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def beginning(table: AnyTable) -> Move:
     """What is entered when a run begins."""
     entering = _Entering(table)
     entering.descend(0)
-    return _arrived(table, (), (), entering.states - {0})
+    return _arrived(table, (), (), entering.states - {0}, ())
 
 
 def move(table: AnyTable, active: tuple[int, ...], rows: Iterable[Row], memory: Memory) -> Move:
-    """What taking rows that do not conflict leaves and enters."""
-    left: set[int] = set()
+    """What taking rows that do not conflict leaves and enters.
+
+    Which states are left follows from what the histories remember now; which are entered, from what they remember
+    once those are left.
+    """
+    moving = [row for row in rows if row.target is not None]
+    domains = [_domain(table, row, _targets(table, row, memory)) for row in moving]
+    left = {index for domain in domains for index in _inside(table, active, domain)}
+    recorded = _recorded(table, active, sorted(left, reverse=True))
+    remembered = {**memory, **dict(recorded)} if recorded else memory
     goals = [
-        (targets, _domain(table, row, targets))
-        for row in rows
-        if (targets := _targets(table, row, memory))
+        (_targets(table, row, remembered), domain)
+        for row, domain in zip(moving, domains, strict=True)
     ]
     entering = _Entering(table)
-    for targets, domain in goals:
-        left.update(_inside(table, active, domain))
+    for targets, _ in goals:
         for target in targets:
             entering.descend(target)
     for targets, domain in goals:
         for target in targets:
             entering.climb(target, domain)
     staying = tuple(index for index in active if index not in left)
-    return _arrived(table, tuple(sorted(left, reverse=True)), staying, entering.states)
+    return _arrived(table, tuple(sorted(left, reverse=True)), staying, entering.states, recorded)
 
 
 def without_conflicts(table: AnyTable, rows: tuple[Row, ...], memory: Memory) -> tuple[Row, ...]:
@@ -81,9 +91,10 @@ def _targets(table: AnyTable, row: Row, memory: Memory) -> tuple[int, ...]:
     if node.kind != "history":
         return (row.target,)
     remembered = memory.get(node.name)
-    if remembered is None:
-        return (table.nodes[row.target].initial,)
-    return tuple(table.index[name] for name in remembered)
+    if remembered is not None:
+        return tuple(table.index[name] for name in remembered)
+    first = table.nodes[node.initial]
+    return first.children if node.initial == node.parent else (first.index,)
 
 
 def _domain(table: AnyTable, row: Row, targets: tuple[int, ...]) -> int:
@@ -102,6 +113,23 @@ def _overlap(table: AnyTable, domain: int | None, other: int | None) -> bool:
     if domain is None or other is None:
         return False
     return domain == other or table.is_inside(domain, other) or table.is_inside(other, domain)
+
+
+def _recorded(
+    table: AnyTable, active: tuple[int, ...], left: Iterable[int]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What the histories of the states that are left will remember: what is innermost, or what is directly inside."""
+    nodes = table.nodes
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for outer in left:
+        for history in nodes[outer].histories:
+            inside = [nodes[index] for index in _inside(table, active, outer)]
+            if nodes[history].deep:
+                kept = [node for node in inside if node.kind in ("atomic", "final")]
+            else:
+                kept = [node for node in inside if node.parent == outer]
+            found.append((nodes[history].name, tuple(node.name for node in kept)))
+    return tuple(found)
 
 
 def _inside(table: AnyTable, active: tuple[int, ...], domain: int) -> tuple[int, ...]:
@@ -147,7 +175,11 @@ class _Entering:
 
 
 def _arrived(
-    table: AnyTable, left: tuple[int, ...], staying: tuple[int, ...], entering: Collection[int]
+    table: AnyTable,
+    left: tuple[int, ...],
+    staying: tuple[int, ...],
+    entering: Collection[int],
+    recorded: tuple[tuple[str, tuple[str, ...]], ...],
 ) -> Move:
     entered = tuple(sorted(entering))
     active = tuple(sorted((*staying, *entered)))
@@ -158,6 +190,7 @@ def _arrived(
         active,
         tuple(index for index in ended if index),
         _status(table, active) if 0 in ended else None,
+        recorded,
     )
 
 
@@ -187,7 +220,16 @@ def _is_at_end(table: AnyTable, index: int, present: set[int]) -> bool:
 
 def _status(table: AnyTable, active: tuple[int, ...]) -> FinalStatus:
     """How the run ends: as its final state says; of several regions, as the first that did not simply complete."""
-    outermost = 1 if table.nodes[0].kind == "compound" else 2
-    finals = (table.nodes[index] for index in active)
-    said = [node.status for node in finals if node.kind == "final" and node.depth == outermost]
-    return next((status for status in said if status != "completed"), "completed")
+    nodes = table.nodes
+    finals = (i for i in active if nodes[i].kind == "final" and _is_outermost(table, i))
+    said: list[FinalStatus] = [nodes[i].status for i in finals]
+    for status in said:
+        if status != "completed":
+            return status
+    return "completed"
+
+
+def _is_outermost(table: AnyTable, final: int) -> bool:
+    """Whether a final state ends the machine itself, or one of the regions that end it together."""
+    region, *around = table.ancestors(final)
+    return all(table.nodes[outer].kind == "parallel" for outer in around) or not region

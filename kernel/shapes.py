@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import attrs
@@ -44,6 +44,7 @@ __all__ = [
     "fields_of",
     "is_frozen",
     "merged",
+    "returns",
     "shape_of",
     "unstorable",
 ]
@@ -243,6 +244,14 @@ def unstorable(shape: Shape, seen: frozenset[Record] = frozenset()) -> Iterator[
             waiting += [(path, inner) for inner in parts_of(here)]
 
 
+def returns(function: object) -> object:
+    """What a callable is annotated to return; what says nothing returns Any."""
+    try:
+        return typing.get_type_hints(function).get("return", Any)
+    except Exception:  # annotations are the author's code, and some callables have none
+        return Any
+
+
 def is_frozen(kind: type) -> bool:
     """Whether a class is a frozen attrs class itself, and not merely derived from one."""
     return "__attrs_attrs__" in vars(kind) and attrs.inspect(kind).is_frozen
@@ -312,9 +321,10 @@ def _plain(annotation: object, bindings: Bindings) -> Shape:
         return Unknown(f"{_shown(annotation)}, which says nothing about its values")
     if issubclass(annotation, Enum):
         return Choice(annotation)
-    if annotation in (tuple, frozenset, FrozenMap):
-        return Unknown(f"a bare {annotation.__name__}: say what is in it")
-    return _record(annotation, (), annotation)
+    kind = cast(type[Any], annotation)
+    if kind in (tuple, frozenset, FrozenMap):
+        return Unknown(f"a bare {kind.__name__}: say what is in it")
+    return _record(kind, (), kind)
 
 
 def _generic(

@@ -14,11 +14,12 @@ from typing import Any, TypeAlias, TypeVar
 from attrs import evolve
 
 from detent.kernel.calls import Broke, chosen, updated
+from detent.kernel.definition import outcome_name
 from detent.kernel.draft import Draft, unhandled
 from detent.kernel.errors import BrokenBegin, WrongInput
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.layout import Layout, first_plan, lay_out
-from detent.kernel.signals import Event, Fired, Happened, InDoubt, Settled, Signal
+from detent.kernel.signals import Event, Fired, Happened, InDoubt, Settled, Signal, Stopped
 from detent.kernel.snapshot import Kept, Snapshot
 from detent.kernel.steps import Broken, Deferred, Ignored, Moved, Rejected, Stepped
 from detent.kernel.table import Table
@@ -53,6 +54,7 @@ def begin(table: Table[I, D, R], input: I, at: int = 0) -> Moved[D]:
     draft = Draft(table, Snapshot((), data, at=at), plan.layout, at)
     try:
         draft.follow(plan, None)
+        draft.work(table.nodes[0])
         draft.settle()
         return draft.finish(None)
     except Broke as broke:
@@ -235,10 +237,10 @@ def _happened(
     if flight is None:
         return Rejected(snapshot, signal, f"effect {signal.effect} is not in flight")
     kind = type(signal.event)
-    possible = table.possible[flight.form]
-    if (kind not in possible and not flight.stopping) or kind is Settled:
-        names = ", ".join(one.__name__ for one in possible if one is not Settled)
-        why = f"{kind.__name__} cannot come of {flight.form}, only {names}"
+    possible = table.possible[flight.form, flight.part_of(signal.effect)]
+    if kind not in possible and not (flight.stopping and kind is Stopped):
+        names = ", ".join(outcome_name(flight.form, one) for one in possible)
+        why = f"{outcome_name(flight.form, kind)} is not possible, only {names}"
         return Rejected(snapshot, signal, why)
     draft = Draft(table, snapshot, layout, at, backwards)
     if isinstance(flight, Fan):
@@ -250,7 +252,7 @@ def _happened(
         draft.settle()
     elif isinstance(signal.event, InDoubt):
         draft.doubt(signal.effect)
-    return draft.finish(signal)
+    return draft.finish(signal, flight.form)
 
 
 def _offer(draft: Draft, flight: Flight, event: Event) -> None:

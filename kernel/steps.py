@@ -4,12 +4,15 @@ Moved and Deferred are entries of the log. Ignored, Rejected and Broken leave th
 answer an event that had been deferred (`cause` is then the entry that deferred it): that event has left the line.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
+from detent.kernel.definition import outcome_name
 from detent.kernel.flights import Ordered
-from detent.kernel.signals import Problem, Signal
+from detent.kernel.signals import Fired, Happened, Problem, Signal
 from detent.kernel.snapshot import Snapshot
 
 __all__ = ["Broken", "Bug", "Deferred", "Ignored", "Moved", "Rejected", "Stepped"]
@@ -33,6 +36,26 @@ class Bug:
 
 
 @frozen
+class Still:
+    """What an answer has in common with Moved when nothing moved: nothing was taken, ordered or stopped."""
+
+    @property
+    def took(self) -> tuple[tuple[str, ...], ...]:
+        """No rows."""
+        return ()
+
+    @property
+    def ordered(self) -> tuple[Ordered, ...]:
+        """No effects."""
+        return ()
+
+    @property
+    def stopped(self) -> tuple[int, ...]:
+        """No effects."""
+        return ()
+
+
+@frozen
 class Moved(Generic[Dk]):
     """The signal was handled. `took` names the rows of each microstep.
 
@@ -45,16 +68,19 @@ class Moved(Generic[Dk]):
     ordered: tuple[Ordered, ...] = ()
     stopped: tuple[int, ...] = ()
     cause: int | None = None
+    form: str = ""
+    """Which form an outcome is of."""
 
     def __str__(self) -> str:
-        orders = (
-            f", ordered {', '.join(order.form for order in self.ordered)}" if self.ordered else ""
-        )
-        return f"{_shown(self.signal)} -> {_position(self.snapshot)}{orders}"
+        ordered = f", ordered {_counted(order.form for order in self.ordered)}"
+        ended = self.snapshot.end
+        failures = "" if ended is None else "".join(f": {one.message}" for one in ended.failures)
+        text = f"{_shown(self.signal, self.form)} -> {_position(self.snapshot)}{failures}"
+        return text + ordered if self.ordered else text
 
 
 @frozen
-class Ignored(Generic[Dk]):
+class Ignored(Still, Generic[Dk]):
     """The event was expected, and means nothing here."""
 
     snapshot: Snapshot[Dk]
@@ -66,7 +92,7 @@ class Ignored(Generic[Dk]):
 
 
 @frozen
-class Deferred(Generic[Dk]):
+class Deferred(Still, Generic[Dk]):
     """The event is kept until the machine comes to another state."""
 
     snapshot: Snapshot[Dk]
@@ -77,7 +103,7 @@ class Deferred(Generic[Dk]):
 
 
 @frozen
-class Rejected(Generic[Dk]):
+class Rejected(Still, Generic[Dk]):
     """The signal was refused: why, and which events would not have been."""
 
     snapshot: Snapshot[Dk]
@@ -91,7 +117,7 @@ class Rejected(Generic[Dk]):
 
 
 @frozen
-class Broken(Generic[Dk]):
+class Broken(Still, Generic[Dk]):
     """The author's code raised, or gave what it must not. Nothing has happened; the signal is not lost."""
 
     snapshot: Snapshot[Dk]
@@ -105,9 +131,21 @@ class Broken(Generic[Dk]):
 Stepped: TypeAlias = Moved[Dk] | Ignored[Dk] | Deferred[Dk] | Rejected[Dk] | Broken[Dk]
 
 
-def _shown(signal: Signal | None) -> str:
-    event = getattr(signal, "event", signal)
-    return "begin" if event is None else type(event).__name__
+def _shown(signal: Signal | None, form: str = "") -> str:
+    """What happened, in a word."""
+    if signal is None:
+        return "begin"
+    if isinstance(signal, Fired):
+        return f"timer {signal.timer}"
+    if isinstance(signal, Happened):
+        return outcome_name(form or f"effect {signal.effect}", type(signal.event))
+    return type(signal).__name__
+
+
+def _counted(names: Iterable[str]) -> str:
+    """Names, each once, with how often."""
+    many = Counter(names)
+    return ", ".join(name if count == 1 else f"{name} x {count}" for name, count in many.items())
 
 
 def _position(snapshot: Snapshot[object]) -> str:

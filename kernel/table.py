@@ -7,14 +7,14 @@ Rule 1: a table is flat and immutable. What is remembered beside it (layouts) ca
 Rule 2: a row keeps the author's callables as they are; their names are what digests and drawings see.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
-from detent.kernel.definition import Doing, FinalStatus, Machine
+from detent.kernel.definition import Doing, Each, FinalStatus, Machine, fill
 from detent.kernel.expressions import Expression
-from detent.kernel.signals import Event
+from detent.kernel.signals import Event, Stopped
 
 __all__ = ["Node", "NodeKind", "Otherwise", "Row", "RowKind", "Table", "Trigger"]
 
@@ -72,25 +72,15 @@ class Node:
     always: tuple[Row, ...] = field(init=False)
     done: tuple[Row, ...] = field(init=False)
 
-    @on.default
-    def _(self) -> Mapping[Trigger, tuple[Row, ...]]:
-        found: dict[Trigger, tuple[Row, ...]] = {}
+    def __attrs_post_init__(self) -> None:
+        by_kind: dict[RowKind, tuple[Row, ...]] = {}
+        by_trigger: dict[Trigger, tuple[Row, ...]] = {}
         for row in self.rows:
+            by_kind[row.kind] = (*by_kind.get(row.kind, ()), row)
             for trigger in row.triggers:
-                found[trigger] = (*found.get(trigger, ()), row)
-        return found
-
-    @after.default
-    def _(self) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if row.kind == "after")
-
-    @always.default
-    def _(self) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if row.kind == "always")
-
-    @done.default
-    def _(self) -> tuple[Row, ...]:
-        return tuple(row for row in self.rows if row.kind == "done")
+                by_trigger[trigger] = (*by_trigger.get(trigger, ()), row)
+        fill(self, on=by_trigger, after=by_kind.get("after", ()))
+        fill(self, always=by_kind.get("always", ()), done=by_kind.get("done", ()))
 
 
 @frozen(eq=False, repr=False)
@@ -110,14 +100,25 @@ class Table(Generic[I, D, R]):
     rules: str
     data: type = field(init=False)
     """The class of the data."""
-    possible: Mapping[str, tuple[type[Event], ...]] = field(init=False)
-    """What may come of each form."""
-    handling: Mapping[Trigger, tuple[int, ...]] = field(init=False)
+    possible: Mapping[tuple[str, int], tuple[type[Event], ...]] = field(init=False)
+    """What may come of each order: the form that gives it by name, and which part of an Each."""
+    handling: Mapping[Trigger, Sequence[int]] = field(init=False)
     """Which states have rows for a trigger."""
-    excusing: Mapping[type[Event], tuple[int, ...]] = field(init=False)
+    excusing: Mapping[type[Event], Sequence[int]] = field(init=False)
     """Which states ignore, defer or reject an event by name."""
-    layouts: dict[tuple[str, ...], Any] = field(init=False, factory=dict)
+    layouts: dict[tuple[str, ...], Any] = field(init=False, factory=dict[tuple[str, ...], Any])
     """Configurations met so far, laid out: kept by the layout, which is told by the configuration alone."""
+
+    def __attrs_post_init__(self) -> None:
+        handling: dict[Trigger, list[int]] = {}
+        excusing: dict[type[Event], list[int]] = {}
+        for node in self.nodes:
+            for trigger in node.on:
+                handling.setdefault(trigger, []).append(node.index)
+            for event in node.otherwise:
+                excusing.setdefault(event, []).append(node.index)
+        fill(self, data=self.machine.data, possible=_possible(self.forms))
+        fill(self, handling=handling, excusing=excusing)
 
     def __repr__(self) -> str:
         return f"<table of {self.machine.name!r}, {len(self.nodes) - 1} states>"
@@ -144,26 +145,14 @@ class Table(Generic[I, D, R]):
             found.append(index)
         return tuple(found)
 
-    @data.default
-    def _(self) -> type:
-        return self.machine.data
 
-    @possible.default
-    def _(self) -> Mapping[str, tuple[type[Event], ...]]:
-        return {key: form.possible for key, form in self.forms.items()}
-
-    @handling.default
-    def _(self) -> Mapping[Trigger, tuple[int, ...]]:
-        found: dict[Trigger, list[int]] = {}
-        for node in self.nodes:
-            for trigger in node.on:
-                found.setdefault(trigger, []).append(node.index)
-        return {trigger: tuple(nodes) for trigger, nodes in found.items()}
-
-    @excusing.default
-    def _(self) -> Mapping[type[Event], tuple[int, ...]]:
-        found: dict[type[Event], list[int]] = {}
-        for node in self.nodes:
-            for event in node.otherwise:
-                found.setdefault(event, []).append(node.index)
-        return {event: tuple(nodes) for event, nodes in found.items()}
+def _possible(forms: Mapping[str, Doing[Any]]) -> Mapping[tuple[str, int], tuple[type[Event], ...]]:
+    found: dict[tuple[str, int], tuple[type[Event], ...]] = {}
+    for key, form in forms.items():
+        if isinstance(form, Each):
+            stopped = (Stopped,) if form.stop_on_failure else ()
+            for part, inner in enumerate(form.forms):
+                found[key, part] = (*inner.possible, *stopped)
+        else:
+            found[key, 0] = form.possible
+    return found

@@ -17,7 +17,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import partial
 from hashlib import blake2b
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import attrs
@@ -102,9 +102,9 @@ def freeze(value: object) -> Json:
         case None | bool() | int() | float() | str():
             return value
         case list() | tuple():
-            return tuple(freeze(item) for item in _items(value))
+            return tuple(map(freeze, cast(Iterable[object], value)))
         case Mapping():
-            pairs = _pairs(value)
+            pairs = list(cast(Mapping[object, object], value).items())
             if odd := [key for key, _ in pairs if type(key) is not str]:
                 raise Unstorable(f"the keys of JSON objects are strings, not {odd[0]!r}")
             return FrozenMap((str(key), freeze(item)) for key, item in pairs)
@@ -142,7 +142,7 @@ def moment(microseconds: int) -> datetime:
 Writer: TypeAlias = Callable[[Any], Tree]
 
 
-def _writer_of(kind: type) -> Writer:
+def _writer_of(kind: type[Any]) -> Writer:
     """How values of a class met for the first time are written. Subclasses of scalars are other values."""
     if issubclass(kind, Enum):
         return _enum
@@ -158,8 +158,13 @@ def _writer_of(kind: type) -> Writer:
     raise Unstorable(_advice(kind))
 
 
-def _advice(kind: type) -> str:
-    instead = {list: "a tuple", set: "a frozenset", dict: "a FrozenMap", bytearray: "bytes"}
+def _advice(kind: type[Any]) -> str:
+    instead: dict[type[Any], str] = {
+        list: "a tuple",
+        set: "a frozenset",
+        dict: "a FrozenMap",
+        bytearray: "bytes",
+    }
     for mutable, frozen in instead.items():
         if issubclass(kind, mutable):
             return f"a {kind.__qualname__} can be changed after it was made: use {frozen}"
@@ -243,11 +248,3 @@ def _rank(key: object) -> tuple[str, Any]:
 
 def _name(value: object) -> str:
     return type(value).__qualname__
-
-
-def _items(value: Iterable[Any]) -> Iterable[object]:
-    return value
-
-
-def _pairs(value: Mapping[Any, Any]) -> list[tuple[object, object]]:
-    return list(value.items())

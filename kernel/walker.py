@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from detent.kernel.compiler import compile_machine
 from detent.kernel.definition import Answer, Call, Definition, Doing, Each, Wait
-from detent.kernel.errors import NoSuchEffect
+from detent.kernel.errors import NoSuchEffect, WrongInput
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.signals import (
     Event,
@@ -26,7 +26,7 @@ from detent.kernel.signals import (
 )
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.stepper import advance, begin
-from detent.kernel.steps import Stepped
+from detent.kernel.steps import Broken, Stepped
 from detent.kernel.table import Table
 from detent.kernel.values import moment
 
@@ -46,9 +46,10 @@ class Elapse:
 
 def elapse(seconds: float | timedelta) -> Elapse:
     """Let time pass in a walk."""
-    if isinstance(seconds, timedelta):
-        return Elapse(seconds // timedelta(microseconds=1))
-    return Elapse(round(seconds * 1_000_000))
+    span = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
+    if span < timedelta():
+        raise WrongInput(f"time does not go back: elapse({seconds!r})")
+    return Elapse(span // timedelta(microseconds=1))
 
 
 Item: TypeAlias = Event | Answer | Signal | Elapse
@@ -135,16 +136,16 @@ class _Walker(Generic[I, D, R]):
             yield from self._take(item)
 
     def _take(self, signal: Signal) -> Iterator[Stepped[D]]:
-        for stepped in advance(self.table, self.now, signal, self.at):
-            self.now = stepped.snapshot
-            yield stepped
-        for id in self._asked_to_stop():
-            yield from self._take(Happened(id, Stopped("exit", at=moment(self.at))))
-
-    def _asked_to_stop(self) -> Iterator[int]:
-        """Effects that would be stopping: in a walk they stop at once."""
-        while found := next(self._stopping(), None):
-            yield found
+        """Let one signal happen; what it asks to stop stops, as long as nothing breaks."""
+        waiting: Signal | None = signal
+        while waiting is not None:
+            stepped: Stepped[D] | None = None
+            for stepped in advance(self.table, self.now, waiting, self.at):
+                self.now = stepped.snapshot
+                yield stepped
+            stopping = None if isinstance(stepped, Broken) else next(self._stopping(), None)
+            stopped = Stopped("exit", at=moment(self.at))
+            waiting = None if stopping is None else Happened(stopping, stopped)
 
     def _stopping(self) -> Iterator[int]:
         for flight in self.now.effects:
@@ -170,10 +171,11 @@ class _Walker(Generic[I, D, R]):
                 if flight.id + answer.index in ids:
                     return flight.id + answer.index
         flying = ", ".join(sorted({flight.form for flight in self.now.effects})) or "nothing"
-        where = ", ".join(self.now.configuration)
-        raise NoSuchEffect(
-            f"machine {self.table.name!r} in {where}: {answer.form.key!r} is not in flight, {flying} is"
-        )
+        where = f"machine {self.table.name!r} in {', '.join(self.now.configuration)}"
+        name = answer.form.key
+        if answer.index is not None and any(flight.form == name for flight in self.now.effects):
+            raise NoSuchEffect(f"{where}: order {answer.index} of {name!r} is not under way")
+        raise NoSuchEffect(f"{where}: {name!r} is not in flight, {flying} is")
 
     def _stamped(self, event: Event) -> Event:
         self.stamps += 1

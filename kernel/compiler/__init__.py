@@ -33,7 +33,7 @@ R = TypeVar("R")
 
 def compile_machine(definition: Definition[I, D, R]) -> Table[I, D, R]:
     """The table of a machine. Raises InvalidMachine with everything that is wrong with it."""
-    machine = getattr(definition, "machine", None)
+    machine: Machine[I, D, R] | None = getattr(definition, "machine", None)
     if not isinstance(machine, Machine):
         raise WrongInput(f"{definition!r} is no machine, and has none")
     notes = Notes()

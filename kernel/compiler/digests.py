@@ -12,8 +12,17 @@ from typing import Any
 
 from detent.kernel.compiler.context import name_of
 from detent.kernel.compiler.storage import classes_in
-from detent.kernel.definition import Assign, Call, Doing, Each, Machine, Send, Spawn, Wait
-from detent.kernel.definition.updates import version_of
+from detent.kernel.definition import (
+    Assign,
+    Call,
+    Doing,
+    Each,
+    Machine,
+    Send,
+    Spawn,
+    Wait,
+    version_of,
+)
 from detent.kernel.shapes import Choice, Shape, described, fields_of
 from detent.kernel.table import Node, Row
 from detent.kernel.values import digest

@@ -1,7 +1,7 @@
 """The effects of a machine: each form is looked at once, whatever states order by it."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from detent.kernel.compiler.context import check_callable, is_event_class
 from detent.kernel.compiler.notes import Notes, class_name
@@ -48,9 +48,10 @@ def _check_names(form: Doing[Any], notes: Notes, place: str) -> None:
             notes.add("bad-name", place, f"{kind}={name!r} cannot be a name.", right)
 
 
-def _check(form: Doing[Any], notes: Notes, place: str) -> None:
+def _check(written: Doing[Any], notes: Notes, place: str) -> None:
     """Note everything that is wrong with one form."""
-    match form:
+    form: Any = written
+    match written:
         case Each():
             _check_each(form, notes, place)
         case Call() | Spawn():
@@ -67,7 +68,7 @@ def _check(form: Doing[Any], notes: Notes, place: str) -> None:
                 check_callable(notes, place, "event", form.event, ("data",))
         case _:
             right = "Use Call, Each, Spawn, Wait or Send."
-            notes.add("no-effect", place, f"{type(form).__name__} is no kind of effect.", right)
+            notes.add("no-effect", place, f"{form!r} is no kind of effect.", right)
 
 
 def _check_make(make: object, notes: Notes, place: str) -> None:
@@ -120,12 +121,13 @@ def _check_effect(effect: object, notes: Notes, place: str) -> None:
         right = "Derive a class from Effect[...], with attrs.frozen above it."
         notes.add("no-effect", place, f"{name} is no effect.", right)
         return
-    if not is_frozen(effect):
+    kind = cast(type[Effect[Any]], effect)
+    if not is_frozen(kind):
         notes.add("not-frozen", place, f"{name} is not frozen.", "Put attrs.frozen above it.")
-    if effect.recovery not in RECOVERIES:
+    if kind.recovery not in RECOVERIES:
         right = f"It is one of {', '.join(RECOVERIES)}."
-        notes.add("bad-recovery", place, f"{name} has recovery={effect.recovery!r}.", right)
-    for failure in effect.fails:
+        notes.add("bad-recovery", place, f"{name} has recovery={kind.recovery!r}.", right)
+    for failure in kind.fails:
         declared: object = failure
         if not is_event_class(declared) or not issubclass(failure, Failure):
             right = "Derive it from Failure, with attrs.frozen above it."

@@ -16,7 +16,7 @@ MANY = 12  # more names than this are not read, only the closest one
 class Notes:
     """Mistakes, in the order in which they were found."""
 
-    mistakes: list[Mistake] = field(factory=list)
+    mistakes: list[Mistake] = field(factory=list[Mistake])
 
     def add(self, code: str, place: str, what: str, right: str = "") -> None:
         """Note a mistake, once."""

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from detent.kernel.definition import Call, Doing, Each, Send, Spawn, Wait
-from detent.kernel.shapes import Record, Shape, Unknown, argument_of, merged, shape_of
+from detent.kernel.definition import Call, Doing, Each, Send, Spawn, Wait, outcome_name
+from detent.kernel.shapes import Record, Shape, Unknown, argument_of, merged, returns, shape_of
 from detent.kernel.signals import (
     Declined,
     Effect,
@@ -37,8 +37,10 @@ def returned_shape(form: Doing[Any]) -> Shape:
             return shape_of(Receipt)
         case Spawn(machine=machine):
             made = getattr(machine, "machine", None)
-            own = getattr(made, "result", None) is None
-            return shape_of(getattr(made, "data", None)) if own else Unknown("of a result")
+            result = getattr(made, "result", None)
+            if result is None:
+                return shape_of(getattr(made, "data", None))
+            return shape_of(returns(result))
         case Each(forms=forms):
             return merged([returned_shape(inner) for inner in forms])
         case _:
@@ -64,7 +66,9 @@ def why_impossible(form: Doing[Any], kind: type[Event]) -> str:
         return "Nothing declines it: it has no breaker."
     if kind is Stopped:
         return "Its effects are not stopped together: stop_on_failure=True does that."
+    if not (isinstance(kind, type) and issubclass(kind, Failure)) and kind not in OUTCOMES:
+        return "A declared failure is a class deriving from Failure, with attrs.frozen above it."
     if issubclass(kind, Failure):
         return f"Declare it: class ...(Effect[...], fails=({kind.__name__},))."
-    names = ", ".join(one.__name__ for one in form.possible)
-    return f"It can come to {names}."
+    names = ", ".join(outcome_name(form.key, one) for one in form.possible)
+    return f"There are {names}."

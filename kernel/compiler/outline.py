@@ -40,8 +40,8 @@ class Sketch:
     deep: bool = False
     leads_to: str | None = None
     status: FinalStatus = "completed"
-    children: list[int] = field(factory=list)
-    histories: list[int] = field(factory=list)
+    children: list[int] = field(factory=list[int])
+    histories: list[int] = field(factory=list[int])
     initial: int = 0
     last: int = 0
 
@@ -63,8 +63,9 @@ def _outline(sketches: list[Sketch], written: Any, parent: int, depth: int, note
     """Sketch one state and, after it, everything inside it."""
     here = _sketch(len(sketches), written, parent, depth, notes)
     sketches.append(here)
-    inside = [part for part in written.parts if isinstance(part, State)]
-    for part in written.parts:
+    parts: tuple[object, ...] = written.parts
+    inside: list[Any] = [part for part in parts if isinstance(part, State)]
+    for part in parts:
         if not isinstance(part, Part):
             right = "A state is made of rows (On, After, ...) and of states inside it."
             notes.add("no-part", here.place, f"{part!r} is neither a row nor a state.", right)
@@ -81,11 +82,10 @@ def _outline(sketches: list[Sketch], written: Any, parent: int, depth: int, note
 
 
 def _sketch(index: int, written: Any, parent: int, depth: int, notes: Notes) -> Sketch:
-    rows = [
-        part for part in written.parts if isinstance(part, Part) and not isinstance(part, State)
-    ]
-    given = written.background if isinstance(written, Machine) else written.do
-    forms = [form for form in given if isinstance(form, Doing)]
+    parts: tuple[Part[Any], ...] = written.parts
+    rows = [part for part in parts if isinstance(part, Part) and not isinstance(part, State)]
+    given: tuple[object, ...] = written.background if isinstance(written, Machine) else written.do
+    forms: list[Doing[Any]] = [form for form in given if isinstance(form, Doing)]
     name = "" if isinstance(written, Machine) else _name(written.name, notes)
     sketch = Sketch(index, name, "atomic", parent, depth, rows, forms)
     for form in given:

@@ -1,6 +1,7 @@
 """From the rows of a state to the rows of the table: events, guards, updates and targets are looked up and checked."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from detent.kernel.compiler.context import Context, check_callable, is_event_class, name_of
@@ -19,10 +20,12 @@ from detent.kernel.definition import (
     Outcome,
     Part,
     Reject,
+    outcome_name,
 )
 from detent.kernel.errors import InvalidExpression
 from detent.kernel.guards import Expression, closure, findings, parse
-from detent.kernel.shapes import Record, Shape, fields_of, merged, shape_of
+from detent.kernel.inference import fits, kind_of
+from detent.kernel.shapes import Record, Shape, described, fields_of, merged, shape_of
 from detent.kernel.signals import Event, Failure
 from detent.kernel.table import Otherwise, Row, RowKind, Trigger
 
@@ -89,7 +92,9 @@ def _titled(written: Any) -> str:
     """A row as its author would find it again."""
     match written:
         case On(event=Outcome(choices=choices)):
-            shown = " | ".join(f"{getattr(f, 'key', f)}.{class_name(kind)}" for f, kind in choices)
+            shown = " | ".join(
+                outcome_name(getattr(f, "key", repr(f)), kind) for f, kind in choices
+            )
             return f"On({shown})"
         case On(event=event):
             return f"On({class_name(event)})"
@@ -144,7 +149,7 @@ def _can_come(
         notes.add("unknown-effect", place, what, right)
         return False
     if kind not in form.possible:
-        what = f"{key!r} cannot come to {class_name(kind)}."
+        what = f"{outcome_name(key, kind)} cannot come."
         notes.add("impossible-outcome", place, what, why_impossible(form, kind))
         return False
     return True
@@ -180,8 +185,14 @@ def _target(context: Context, sketch: Sketch, to: object, place: str) -> int | N
         return None
     target = context.index[str.__str__(to)]
     meeting = _meeting(context, sketch.index, target)
-    if context.sketches[meeting].kind == "parallel" and meeting not in (sketch.index, target):
-        around = context.sketches[meeting].place
+    around = context.sketches[meeting].place
+    is_way_back = context.sketches[target].kind == "history"
+    is_inside = meeting not in (
+        sketch.index,
+        target,
+        is_way_back and context.sketches[target].parent,
+    )
+    if context.sketches[meeting].kind == "parallel" and is_inside:
         what = f"{to!r} is inside another region of {around}."
         right = f"Regions change together: go to a state outside {around}, or into the same region."
         context.notes.add("foreign-region", place, what, right)
@@ -228,15 +239,26 @@ def _expression(
 def _check_update(context: Context, written: Any, event: Shape | None, place: str) -> None:
     update: object = written.update
     if isinstance(update, Assign):
-        known = fields_of(context.data) if isinstance(context.data, Record) else {}
+        known: Mapping[str, Shape] = (
+            fields_of(context.data) if isinstance(context.data, Record) else {}
+        )
         for name, text in update.fields:
             if name not in known:
                 right = closest(name, known, "Fields")
                 context.notes.add("unknown-field", place, f"the data has no field {name!r}.", right)
-            _expression(context, text, event, f"{place}, assign {name}", boolean=False)
+            inside = f"{place}, assign {name}"
+            expression = _expression(context, text, event, inside, boolean=False)
+            if expression is not None and name in known:
+                _check_fit(context, kind_of(expression, context.data, event), known[name], inside)
     elif update is not None:
         wanted = ("data",) if event is None else ("data", "event")
         check_callable(context.notes, place, "update", update, wanted)
+
+
+def _check_fit(context: Context, value: Shape, field: Shape, place: str) -> None:
+    if not fits(value, field):
+        what = f"it is {described(value)}, the field is {described(field)}."
+        context.notes.add("wrong-type", place, what)
 
 
 def _guard(written: Any, condition: Expression | None) -> Any:
@@ -247,7 +269,11 @@ def _with_event(written: Any, function: Any) -> Any:
     """A callable of a row as the step calls it: always with data and event."""
     if function is None or isinstance(written, On) or isinstance(function, Assign):
         return function
-    return lambda data, event: function(data)
+
+    def without_event(data: object, event: object) -> object:
+        return function(data)
+
+    return without_event
 
 
 def _update_name(update: object) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 
 from detent.kernel.compiler.context import Context
 from detent.kernel.compiler.outcomes import outcome_shape
-from detent.kernel.definition import Call, Doing, Each, Form, Send, Spawn
+from detent.kernel.definition import Call, Doing, Each, Send, Wait
 from detent.kernel.shapes import Choice, Record, Shape, fields_of, parts_of, shape_of, unstorable
-from detent.kernel.signals import Effect, Event
+from detent.kernel.signals import Effect, Event, Returned
 
 __all__ = ["check_storage", "classes_in"]
 
@@ -44,7 +44,8 @@ def classes_in(shapes: Iterable[Shape]) -> tuple[Record | Choice, ...]:
 
 def _written_by(form: Doing[Any]) -> Iterator[tuple[str, Shape]]:
     """What the log holds of an effect."""
-    for inner in form.forms if isinstance(form, Each) else (form,):
+    forms: tuple[Doing[Any], ...] = form.forms if isinstance(form, Each) else (form,)
+    for inner in forms:
         if (
             isinstance(inner, Call)
             and isinstance(inner.effect, type)
@@ -55,9 +56,9 @@ def _written_by(form: Doing[Any]) -> Iterator[tuple[str, Shape]]:
                 yield f"effect {inner.key}, failure {failure.__name__}", shape_of(failure)
         if isinstance(inner, Send) and isinstance(inner.event, Event):
             yield f"effect {inner.key}", shape_of(type(inner.event))
-        if isinstance(inner, Form) and not isinstance(inner, Spawn):
-            for kind in inner.possible[:1]:
-                yield f"effect {inner.key}, what comes back", outcome_shape(inner, kind)
+        if isinstance(inner, Call | Wait | Send):
+            back = outcome_shape(inner, Returned)
+            yield f"effect {inner.key}, what comes back", back
 
 
 def _check_names(context: Context, shapes: Iterable[Shape]) -> None:

@@ -1,21 +1,18 @@
 """What a person writes: machines, states, rows, effects."""
 
-from detent.kernel.definition.effects import (
+from detent.kernel.definition.effects import Call, Each, Letter, Send, Spawn, Wait
+from detent.kernel.definition.machine import Definition, Machine
+from detent.kernel.definition.outcomes import (
     Answer,
-    Call,
     Child,
     Doing,
-    Each,
     Form,
-    Letter,
     Order,
     Outcome,
     Possible,
-    Send,
-    Spawn,
-    Wait,
+    fill,
+    outcome_name,
 )
-from detent.kernel.definition.machine import Definition, Machine
 from detent.kernel.definition.states import (
     After,
     Always,
@@ -31,7 +28,7 @@ from detent.kernel.definition.states import (
     Reject,
     State,
 )
-from detent.kernel.definition.updates import Assign, assign, versioned
+from detent.kernel.definition.updates import Assign, assign, version_of, versioned
 
 __all__ = [
     "After",
@@ -64,5 +61,8 @@ __all__ = [
     "State",
     "Wait",
     "assign",
+    "fill",
+    "outcome_name",
+    "version_of",
     "versioned",
 ]

@@ -5,7 +5,7 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 
 from attrs import frozen
 
-from detent.kernel.definition.effects import Doing, fill, together
+from detent.kernel.definition.outcomes import Doing, fill, together
 from detent.kernel.definition.states import Part
 
 __all__ = ["Definition", "Machine"]

@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from attrs import frozen
 
-from detent.kernel.definition.effects import Doing, Outcome, fill, together
+from detent.kernel.definition.outcomes import Doing, Outcome, fill, together
 from detent.kernel.signals import Event
 
 __all__ = [
@@ -47,6 +47,7 @@ class Part(Generic[Dc]):
 class On(Part[Dc]):
     """When `event` happens and `when` is true: change the data with `update`, go `to` another state.
 
+    An event is of exactly the class named here; classes derived from it are other events.
     Without `to` nothing is left and nothing is cancelled. Going to a state inside the one whose row this is leaves
     only what is inside, unless `reenter=True`. `when` is an expression over `data` and `event`, or a pure function.
     """

@@ -110,7 +110,13 @@ BUGS: list[tuple[str, Callable[[], Any], str]] = [
     ("make", lambda: go_to(do=each(Work, nothing)), "orders, one after the other"),
     ("make", lambda: go_to(do=each(Work, orders_then_fails)), "ValueError: oh"),
     ("make", lambda: go_to(do=each(Work, lambda data: [3])), "orders that are Work"),
-    ("make", lambda: go_to(do=each((call(Work), wait(int)), lambda data: [call(Work, name="x")(Work())])), "wait(...)"),
+    (
+        "make",
+        lambda: go_to(
+            do=each((call(Work), wait(int)), lambda data: [call(Work, name="x")(Work())])
+        ),
+        "wait(...)",
+    ),
     ("make", lambda: go_to(do=each(call(Work), lambda data: [call(Work)(3)])), "class Work"),
     ("question", lambda: go_to(do=each(wait(int), lambda data: [wait(int)(3)])), "not a text"),
     ("question", lambda: go_to(do=wait(int, nothing)), "b/wait: question nothing"),
@@ -118,7 +124,11 @@ BUGS: list[tuple[str, Callable[[], Any], str]] = [
     ("question", lambda: go_to(do=send(nothing, Go())), "not a text"),
     ("make", lambda: go_to(do=send("r", nothing)), "not an event"),
     ("make", lambda: go_to(do=send(failing, Go())), "ValueError"),
-    ("make", lambda: go_to(do=Spawn(any_machine("m", State("x"), data=Data), failing)), "ValueError"),
+    (
+        "make",
+        lambda: go_to(do=Spawn(any_machine("m", State("x"), data=Data), failing)),
+        "ValueError",
+    ),
     ("rows", lambda: go_to(Always(when="data.n == 0")), "more than 1000 transitions"),
 ]
 
@@ -128,7 +138,9 @@ def go_to(*rows: Any, do: Any = ()) -> list[Any]:
     return [State("a", On(Go, to="b")), State("b", *rows, do=do)]
 
 
-@pytest.mark.parametrize(("role", "parts", "text"), BUGS, ids=[f"{i}-{b[0]}" for i, b in enumerate(BUGS)])
+@pytest.mark.parametrize(
+    ("role", "parts", "text"), BUGS, ids=[f"{i}-{b[0]}" for i, b in enumerate(BUGS)]
+)
 def test_a_bug_is_named_and_nothing_has_happened(
     role: str, parts: Callable[[], Any], text: str
 ) -> None:
@@ -163,7 +175,9 @@ def test_a_begin_with_a_bug_is_told_to_who_wrote_it() -> None:
         table = compile_machine(any_machine("m", State("a"), data=Data, begin=make))
         with pytest.raises(BrokenBegin, match=text):
             begin(table, 3)
-    table = compile_machine(any_machine("m", State("a", Always(update=failing, when="data.n == 0")), data=Data))
+    table = compile_machine(
+        any_machine("m", State("a", Always(update=failing, when="data.n == 0")), data=Data)
+    )
     with pytest.raises(BrokenBegin, match="update failing"):
         begin(table, Data())
 

@@ -98,13 +98,22 @@ RULES: list[tuple[str, Any]] = [
     ("target", digests(State("first", On(Go, to="last"), On(Go, to="first")))),
     ("guard", digests(State("first", On(Go, to="last", when="data.n > 1")))),
     ("update", digests(State("first", any_on(Go, to="last", update=plus)))),
-    ("ignoring", digests(State("first", After(1, to="last"), Ignore(Go)), State("other", On(Go)), On(Go, to="other"))),
+    (
+        "ignoring",
+        digests(
+            State("first", After(1, to="last"), Ignore(Go)),
+            State("other", On(Go)),
+            On(Go, to="other"),
+        ),
+    ),
     ("limit", digests(first(), microsteps=7)),
     ("result", digests(first(), result=str)),
 ]
 
 
-@pytest.mark.parametrize(("what", "changed"), RULES[:3] + RULES[4:], ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("what", "changed"), RULES[:3] + RULES[4:], ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_other_rules_have_another_digest_and_the_same_shape(what: str, changed: Any) -> None:
     assert changed[0] == BASE[0]
     assert changed[1] != BASE[1]

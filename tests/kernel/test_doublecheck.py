@@ -146,4 +146,3 @@ def test_pure_machines_walk_in_checked_mode_as_they_do_without(made: Any) -> Non
 def walks_of(table: Table[Any, Any, Any]) -> Any:
     """A table with its walks."""
     return walks(table).map(lambda walk: (table, walk))
-

@@ -85,7 +85,7 @@ class Undecorated(Chain):
 class Lost:
     """A record with a name nobody knows."""
 
-    what: "Nowhere"  # type: ignore[name-defined]  # noqa: F821
+    what: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
 
 
 @frozen
@@ -115,7 +115,11 @@ SHAPES: list[tuple[Any, Any, str]] = [
     (Json, Anything(), "Json"),
     (Json | int, Anything(), "Json"),
     (Optional[int], Either((Scalar("None"), Scalar("int"))), "None | int"),  # noqa: UP045
-    (Union[str, Union[int, None]], Either(tuple(map(Scalar, ("None", "int", "str")))), "None | int | str"),  # noqa: UP007
+    (
+        Union[str, int | None],  # noqa: UP007
+        Either(tuple(map(Scalar, ("None", "int", "str")))),
+        "None | int | str",
+    ),
     (list[int], None, "?"),
 ]
 
@@ -183,10 +187,10 @@ def test_json_is_known_inside_records() -> None:
 
 
 def test_json_is_known_where_nobody_imported_its_parts() -> None:
-    module = {"Json": Json, "frozen": frozen, "__name__": "elsewhere"}
+    module: Any = {"Json": Json, "frozen": frozen, "__name__": "elsewhere"}
     exec("@frozen\nclass Held:\n    what: Json", module)  # a module that imports Json alone
 
-    assert fields_of(Record(module["Held"])) == {"what": Anything()}  # type: ignore[arg-type]
+    assert fields_of(Record(module["Held"])) == {"what": Anything()}
 
 
 def test_a_record_inside_a_function_knows_itself() -> None:

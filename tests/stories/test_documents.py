@@ -2,7 +2,6 @@
 
 import doctest
 import re
-import runpy
 from importlib import import_module
 from pathlib import Path
 
@@ -10,9 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-EXAMPLES = sorted(
-    path.stem for path in (ROOT / "examples").glob("*.py") if path.stem != "__init__"
-)
+EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py") if path.stem != "__init__")
 SOURCES = sorted(
     path for top in ("kernel", "machines", "tools") for path in (ROOT / top).rglob("*.py")
 )
@@ -37,6 +34,9 @@ def test_the_python_of_a_document_runs(path: Path) -> None:
             space.update(test.globs)
         else:
             exec(compile(block, f"{path.name} block {number}", "exec"), space)
+    for name, function in space.items():
+        if name.startswith("test_") and callable(function):
+            function()
 
     assert runner.summarize(verbose=False).failed == 0
 
@@ -51,7 +51,7 @@ def test_the_examples_in_docstrings_hold(path: Path) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_module(f"examples.{name}", run_name="__main__")
+    import_module(f"examples.{name}").main()
 
     assert capsys.readouterr().out
 

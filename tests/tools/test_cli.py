@@ -38,9 +38,7 @@ def test_every_mistake_of_a_machine_is_told(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("form", ["mermaid", "dot", "text"])
 def test_a_machine_is_drawn(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = detent(
-        capsys, "draw", "examples.order:order", "--form", form, "--lit", "paying"
-    )
+    code, out, _ = detent(capsys, "draw", "examples.order:order", "--form", form, "--lit", "paying")
 
     assert code == 0
     assert "paying" in out

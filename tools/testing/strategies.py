@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from hypothesis import strategies as st
 
 from detent.kernel import (
@@ -20,6 +20,7 @@ from detent.kernel import (
     Defer,
     Doing,
     Done,
+    Ended,
     Event,
     Fan,
     Final,
@@ -45,7 +46,7 @@ from detent.kernel import (
 )
 from detent.kernel.compiler.outcomes import outcome_shape
 from detent.kernel.errors import BrokenBegin
-from detent.kernel.shapes import Record, Shape, Unknown, shape_of
+from detent.kernel.shapes import Record, Shape, shape_of, unstorable
 from detent.tools.testing.payloads import values
 from detent.tools.testing.samples import (
     EFFECTS,
@@ -70,6 +71,10 @@ STATUSES: tuple[FinalStatus, ...] = (
 )
 
 
+CHILD_STATUSES = (*STATUSES, "cancelled", "timed_out")
+TALLIES = st.integers(0, 9).map(Tally)
+
+
 @frozen
 class Features:
     """What a generated machine may have. Everything, unless something is turned off."""
@@ -91,8 +96,8 @@ class _Plan:
 
     name: str
     kind: type[State[Any]]
-    inside: "list[_Plan]" = field(factory=list)
-    rows: list[Part[Tally]] = field(factory=list)
+    inside: "list[_Plan]" = field(factory=lambda: list[_Plan]())
+    rows: list[Part[Tally]] = field(factory=list[Part[Tally]])
     do: tuple[Doing[Tally], ...] = ()
     around: "tuple[_Plan, ...]" = ()
     extra: Any = None
@@ -244,7 +249,8 @@ def _outcome_rows(
     for kind in form.possible:
         if not _one_in(draw, 5):
             outcome: Outcome[Event] = Outcome(((form, kind),))
-            rows.append(On(outcome, to=_pick(draw, to), update=_pick(draw, (None, Tally.add))))  # type: ignore[arg-type]
+            update: Any = _pick(draw, (None, Tally.add))
+            rows.append(On[Tally](outcome, to=_pick(draw, to), update=update))
     return rows
 
 
@@ -265,7 +271,10 @@ def signals(draw: Draw, table: Table[Any, Any, Any], snapshot: Snapshot[Any]) ->
         return Fired(_pick(draw, snapshot.timers).id)
     if kind == "came":
         form, id = _pick(draw, open_effects)
-        return Happened(id, draw(values(_outcome(draw, table, form))))
+        event: Event = draw(values(_outcome(draw, table, form)))
+        if isinstance(event, Ended):  # of a child that ended as runs do
+            event = evolve(event, status=_pick(draw, CHILD_STATUSES))
+        return Happened(id, event)
     id = _index(draw, snapshot.pending.count + 2) - 1
     return Fired(id) if _one_in(draw, 2) else Happened(id, EVENTS[0]())
 
@@ -281,7 +290,7 @@ def _outcome(draw: Draw, table: Table[Any, Any, Any], key: str) -> Shape:
     form = table.forms[key]
     kind = _pick(draw, [kind for kind in form.possible if kind is not Settled])
     shape = outcome_shape(form, kind)
-    if isinstance(shape, Record) and any(isinstance(a, Unknown) for a in shape.arguments):
+    if isinstance(shape, Record) and any(True for a in shape.arguments for _ in unstorable(a)):
         return Record(shape.kind, (shape_of(None),))
     return shape
 
@@ -290,14 +299,22 @@ def _outcome(draw: Draw, table: Table[Any, Any, Any], key: str) -> Shape:
 class Walk:
     """What a run begins with, and what happens to it: signals with their times."""
 
-    input: Tally
+    input: Any
     signals: tuple[tuple[Signal, int], ...] = ()
 
 
 @st.composite
-def walks(draw: Draw, table: Table[Any, Any, Any], at_most: int = 20) -> Walk:
-    """Walks of a generated machine, drawn as the run goes on; nothing happens to a run that cannot begin."""
-    input = Tally(_index(draw, 10))
+def walks(
+    draw: Draw,
+    table: Table[Any, Any, Any],
+    inputs: st.SearchStrategy[Any] = TALLIES,
+    at_most: int = 20,
+) -> Walk:
+    """Walks of a machine, drawn as the run goes on; nothing happens to a run that cannot begin.
+
+    `inputs` makes what runs begin with; left out, it makes what generated machines begin with.
+    """
+    input = draw(inputs)
     try:
         now = begin(table, input).snapshot
     except BrokenBegin:
@@ -330,4 +347,3 @@ def _one_in(draw: Draw, odds: int) -> bool:
 @cache
 def _below(size: int) -> st.SearchStrategy[int]:
     return st.integers(0, size - 1)
-

@@ -243,6 +243,14 @@ MISTAKES: list[tuple[str, Callable[[], Any], str]] = [
     ("bad-expression", lambda: machine(State("a", On(Go, when="data.n"))), "data.n"),
     ("bad-expression", lambda: machine(State("a", On(Go, update=assign(n="data.x")))), "assign n"),
     ("unknown-field", lambda: machine(State("a", On(Go, update=assign(m="1")))), "Fields are"),
+    (
+        "wrong-type",
+        lambda: machine(State("a", On(Go, update=assign(name="1")))),
+        "it is int, the field is str",
+    ),
+    ("wrong-type", lambda: machine(State("a", On(Go, update=assign(n="None")))), "it is None"),
+    ("wrong-type", lambda: machine(State("a", On(Go, update=assign(n="data.name")))), "is str"),
+    ("impossible-outcome", lambda: machine(State("a", On(risk.failed_as(42)), do=risk)), "Failure"),
     ("unknown-effect", lambda: machine(State("a", On(work.returned))), "Nobody orders it"),
     (
         "unknown-effect",
@@ -268,7 +276,7 @@ MISTAKES: list[tuple[str, Callable[[], Any], str]] = [
         lambda: machine(State("a", On(many.stopped), do=many)),
         "stop_on_failure",
     ),
-    ("impossible-outcome", lambda: machine(State("a", On(many.ended), do=many)), "Returned"),
+    ("impossible-outcome", lambda: machine(State("a", On(many.ended), do=many)), "many.returned"),
     ("no-effect", lambda: machine(State("a", do=Data.work)), "cannot do"),
     ("no-effect", lambda: machine(State("a", do=Call(Data, Data.work))), "Data is no effect"),
     ("no-effect", lambda: machine(State("a", do=Each(Send("r", Go()), list))), "cannot order"),

@@ -32,6 +32,8 @@ class Place:
     rows: list[Jump] = field(factory=list[Jump])
     inside: "list[Place]" = field(factory=list["Place"])
     parent: "Place | None" = None
+    index: int = 0
+    """Its place in document order."""
 
     def around(self) -> "Iterator[Place]":
         """The states around it, nearest first."""
@@ -48,7 +50,7 @@ class Place:
 
     def holds(self, place: "Place") -> bool:
         """Whether a state is inside it."""
-        return self in place.around()
+        return any(outer is self for outer in place.around())
 
     @property
     def children(self) -> "list[Place]":
@@ -73,10 +75,12 @@ class Reference:
 
     def __attrs_post_init__(self) -> None:
         self.places = list(self.root.everything())
+        for index, place in enumerate(self.places):
+            place.index = index
         entering: set[int] = set()
         self._descend(self.root, entering)
         self._enter(entering - {0})
-        self.took = [()]
+        self.took = []
         self._settle()
 
     @property
@@ -100,13 +104,10 @@ class Reference:
                 self._microstep(rows)
             elif self.queue:
                 done = self.queue.pop(0)
-                if self._index(done) in self.active and len(self.trail) < self.short:
+                if done.index in self.active and len(self.trail) < self.short:
                     self._microstep([(done, row) for row in done.rows if row.on == -2][:1])
             else:
                 return
-
-    def _index(self, place: Place) -> int:
-        return next(i for i, one in enumerate(self.places) if one is place)
 
     def _named(self, name: str) -> Place:
         return next(place for place in self.places if place.name == name)
@@ -170,7 +171,7 @@ class Reference:
         left = self._left(rows)
         for history in (p for p in self.places if p.kind in ("shallow", "deep")):
             outer = history.parent
-            if outer is not None and self._index(outer) in left:
+            if outer is not None and outer.index in left:
                 inside = [
                     self.places[i] for i in sorted(self.active) if outer.holds(self.places[i])
                 ]
@@ -202,7 +203,7 @@ class Reference:
 
     def _descend(self, place: Place, entering: set[int]) -> None:
         """addDescendantStatesToEnter."""
-        entering.add(self._index(place))
+        entering.add(place.index)
         if place.kind == "compound":
             self._descend(place.children[0], entering)
         elif place.kind == "parallel":
@@ -215,7 +216,7 @@ class Reference:
                 if domain.kind == "parallel":
                     self._complete(domain, entering)
                 return
-            entering.add(self._index(outer))
+            entering.add(outer.index)
             if outer.kind == "parallel":
                 self._complete(outer, entering)
 
@@ -247,6 +248,4 @@ class Reference:
         """isInFinalState."""
         if place.kind == "parallel":
             return all(self._is_at_end(region) for region in place.children)
-        return any(
-            child.kind == "final" and self._index(child) in self.active for child in place.children
-        )
+        return any(child.kind == "final" and child.index in self.active for child in place.children)

@@ -150,7 +150,7 @@ def test_an_each_of_nothing_settles_in_the_macrostep_that_enters() -> None:
     run = start(working(plain), n=0)
 
     assert (run.states, run.marks, run.now.effects) == (("t",), ("",), ())
-    assert run.moved.took == ((), ("s/0",))
+    assert run.moved.took == (("s/0",),)
 
 
 def test_an_each_of_nothing_does_not_keep_its_neighbour_from_being_ordered() -> None:
@@ -218,7 +218,7 @@ def test_an_each_whose_settled_nobody_takes_fails_the_run() -> None:
 
     assert end is not None
     assert (end.status, end.failures[0].kind) == ("failed", "unhandled")
-    assert "came to Settled" in end.failures[0].message
+    assert "each.settled" in end.failures[0].message
 
 
 def test_settled_falls_outwards_like_every_outcome() -> None:

@@ -33,6 +33,7 @@ from detent.kernel import (
     compile_machine,
     step,
 )
+from detent.kernel.definition import outcome_name
 from tests.kernel.scxml.toys import (
     A,
     Add,
@@ -176,10 +177,7 @@ def test_an_outcome_without_a_row_fails_the_run(outcome: Event) -> None:
     assert run.now.end is not None
     (problem,) = run.now.end.failures
     assert problem.kind == "unhandled"
-    assert (
-        problem.message
-        == f"ping of state 's' came to {type(outcome).__name__}, and no row takes it"
-    )
+    assert problem.message == f"no row of state 's' takes {outcome_name('ping', type(outcome))}"
 
 
 def test_an_outcome_no_guard_lets_through_fails_the_run() -> None:
@@ -226,7 +224,7 @@ def test_an_outcome_that_is_not_possible_is_rejected(outcome: Event) -> None:
 
     assert isinstance(refused, Rejected)
     assert refused.snapshot is before
-    assert refused.why.endswith("cannot come of ping, only Returned, Failed, Refused")
+    assert refused.why.endswith("only ping.returned, ping.failed, ping.failed_as(Refused)")
 
 
 @pytest.mark.parametrize(

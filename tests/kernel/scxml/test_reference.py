@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from detent.kernel import (
@@ -22,10 +22,11 @@ from detent.kernel import (
 )
 from tests.kernel.scxml.reference import Jump, Place, Reference
 from tests.kernel.scxml.toys import Note, Numbered, Toy, Trail
-from tests.settings import times
+from tests.settings import LONG, times
 
 SHORT = 6  # what follows by itself is taken while the trail is shorter, so that it comes to an end
 EVENTS = 4
+PHASES = [Phase.generate, Phase.shrink] if LONG else [Phase.generate]  # shrinking takes minutes
 
 
 @st.composite
@@ -52,21 +53,23 @@ def _fill(draw: st.DrawFn, place: Place, depth: int) -> None:
         place.kind = "atomic"
         return
     place.kind = draw(st.sampled_from(["compound", "compound", "parallel"]))
-    for i in range(draw(st.integers(1, 3))):
+    for i in range(draw(st.integers(2, 3))):
         child = Place(f"{place.name}{'abc'[i]}", "atomic", parent=place)
         place.inside.append(child)
         if i and place.kind == "compound" and not draw(st.integers(0, 2)):
             child.kind = "final"
         else:
             _fill(draw, child, depth + 1)
-    if depth and draw(st.booleans()):
+    if depth and draw(st.integers(0, 3)):
         history = Place(f"{place.name}h", "shallow", parent=place)
         history.kind = draw(st.sampled_from(["shallow", "deep"]))
         place.inside.append(history)
 
 
 def _row(place: Place, everything: list[Place]) -> st.SearchStrategy[Jump]:
-    targets = [None, *(p.name for p in everything[1:] if _may_go(place, p))]
+    known = [p for p in everything[1:] if _may_go(place, p)]
+    histories = [p.name for p in known if p.kind in ("shallow", "deep")]
+    targets = [None, *(p.name for p in known), *histories, *histories]
     can_end = place.parent is not None and place.kind in ("compound", "parallel")
     return st.builds(
         Jump,
@@ -115,8 +118,8 @@ def _state(place: Place, is_region: bool) -> State[Any]:
             return kind(place.name, *_parts(place))
 
 
-@settings(max_examples=times(200))
-@given(places(), st.lists(st.integers(0, EVENTS + 12), max_size=12))
+@settings(max_examples=times(150), phases=PHASES)
+@given(places(), st.lists(st.integers(0, EVENTS + 16), min_size=4, max_size=16))
 def test_a_run_goes_where_the_algorithm_of_scxml_goes(root: Place, numbers: list[int]) -> None:
     table = compile_machine(machine_of(root))
     first = begin(table, Trail())

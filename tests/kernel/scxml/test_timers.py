@@ -237,7 +237,7 @@ def test_time_never_goes_back() -> None:
 def test_in_a_walk_timers_fire_in_the_order_in_which_they_are_due() -> None:
     steps = walk(two_timers(), Trail(), elapse(1.5), elapse(timedelta(seconds=1)))
 
-    assert [str(step) for step in steps] == ["begin -> s", "Fired -> s", "Fired -> s"]
+    assert [str(step) for step in steps] == ["begin -> s", "timer 2 -> s", "timer 1 -> s"]
     assert steps[-1].snapshot.data.marks == ("1s", "2s")
 
 
