@@ -5,7 +5,7 @@ imports only from those below it:
 
     errors, policies
     values
-    shapes, signals
+    names, shapes, signals
     expressions
     inference
     guards
@@ -62,6 +62,7 @@ from detent.kernel.errors import (
     BrokenBegin,
     CallerError,
     DetentError,
+    EndlessWalk,
     InvalidExpression,
     InvalidMachine,
     KernelBug,
@@ -133,6 +134,7 @@ __all__ = [
     "Elapse",
     "End",
     "Ended",
+    "EndlessWalk",
     "Event",
     "Expression",
     "Failed",

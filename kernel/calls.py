@@ -4,12 +4,13 @@ Rule 1: a guard is true or false. Whatever else it gives is a bug, never an answ
 Rule 2: what a callable gives is looked at before it is used: data is of the class of the data, an order of its effect.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeAlias, cast
 
 from detent.kernel.definition import Call, Doing, Each, Letter, Order, Send, Spawn, Wait
 from detent.kernel.layout import Ladder
+from detent.kernel.names import brief, name_of, shown
+from detent.kernel.policies import LONGEST_WAIT
 from detent.kernel.signals import Event, Problem
 from detent.kernel.steps import Bug
 from detent.kernel.table import Node, Row
@@ -19,7 +20,6 @@ __all__ = [
     "chosen",
     "endless",
     "many_orders",
-    "named",
     "one_order",
     "resulting",
     "seconds",
@@ -42,12 +42,6 @@ class Broke(Exception):
         self.bug = bug
 
 
-def named(function: object) -> str:
-    """A callable as its author would name it."""
-    name = getattr(function, "__qualname__", None)
-    return name if isinstance(name, str) else repr(function)
-
-
 def chosen(ladders: tuple[Ladder, ...], data: object, event: object) -> Ladder:
     """Of each ladder the first row whose guard is true; each row once."""
     found: dict[Row, None] = {}
@@ -65,10 +59,10 @@ def updated(row: Row, data: object, event: object, kind: type) -> Any:
     try:
         after = update(data, event)
     except Exception as error:
-        raise _raised("update", row.id, _brief(row.update_name), error) from error
+        raise _raised("update", row.id, brief(row.update_name), error) from error
     if type(after) is not kind:
         raise _wrong(
-            "update", row.id, _brief(row.update_name), after, f"data of class {kind.__name__}"
+            "update", row.id, brief(row.update_name), after, f"data of class {kind.__name__}"
         )
     return after
 
@@ -80,7 +74,7 @@ def resulting(result: Callable[[Any], object] | None, data: object, machine: str
     try:
         return result(data)
     except Exception as error:
-        raise _raised("result", machine, named(result), error) from error
+        raise _raised("result", machine, _named(result), error) from error
 
 
 def seconds(row: Row, data: object) -> float:
@@ -90,9 +84,9 @@ def seconds(row: Row, data: object) -> float:
     try:
         given: object = row.seconds(data)
     except Exception as error:
-        raise _raised("seconds", row.id, named(row.seconds), error) from error
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < math.inf:
-        raise _wrong("seconds", row.id, named(row.seconds), given, "a number of seconds from 0 on")
+        raise _raised("seconds", row.id, _named(row.seconds), error) from error
+    if type(given) not in (int, float) or not 0 <= given <= LONGEST_WAIT:
+        raise _wrong("seconds", row.id, _named(row.seconds), given, "a number of seconds from 0 on")
     return given
 
 
@@ -111,7 +105,7 @@ def one_order(node: Node, form: Doing[Any], data: object) -> object:
         letter = _made("make", place, form.event, data)
         if isinstance(letter, Event):
             return Letter(address, letter)
-        raise _wrong("make", _place(place), named(form.event), letter, "an event")
+        raise _wrong("make", _place(place), _named(form.event), letter, "an event")
     raise TypeError(form)  # pragma: no cover - the compiler refuses other forms
 
 
@@ -120,11 +114,11 @@ def many_orders(node: Node, form: Each[Any, Any], data: object) -> tuple[tuple[i
     place = (node, form)
     given: Any = _made("make", place, form.make, data)
     if not isinstance(given, Iterable):
-        raise _wrong("make", _place(place), named(form.make), given, "orders, one after the other")
+        raise _wrong("make", _place(place), _named(form.make), given, "orders, one after the other")
     try:
         orders = list(cast(Iterable[object], given))
     except Exception as error:
-        raise _raised("make", _place(place), named(form.make), error) from error
+        raise _raised("make", _place(place), _named(form.make), error) from error
     return tuple(_placed(form, order, place) for order in orders)
 
 
@@ -138,13 +132,13 @@ def endless(limit: int, took: Sequence[tuple[str, ...]]) -> Broke:
 def _placed(each: Each[Any, Any], order: object, place: Place) -> tuple[int, object]:
     """An order with the form that gives it: the one it was made by, or the one for effects of its class."""
     for index, form in enumerate(each.forms):
-        if isinstance(order, Order):
+        if type(order) is Order:
             if order.form == form:
                 return index, _checked(form, order.args, place, each.make)
         elif isinstance(form, Call) and type(order) is form.effect:
             return index, order
     wanted = " or ".join(map(_wanted, each.forms))
-    raise _wrong("make", _place(place), named(each.make), order, f"orders that are {wanted}")
+    raise _wrong("make", _place(place), _named(each.make), order, f"orders that are {wanted}")
 
 
 def _wanted(form: Doing[Any]) -> str:
@@ -154,14 +148,14 @@ def _wanted(form: Doing[Any]) -> str:
 def _checked(form: Doing[Any], order: object, place: Place, maker: object) -> object:
     if isinstance(form, Call) and type(order) is not form.effect:
         wanted = f"an order of class {form.effect.__name__}"
-        raise _wrong("make", _place(place), named(maker), order, wanted)
+        raise _wrong("make", _place(place), _named(maker), order, wanted)
     return _text(order, place, maker) if isinstance(form, Wait) else order
 
 
 def _text(given: object, place: Place, maker: object) -> str:
     if isinstance(given, str):
         return given
-    raise _wrong("question", _place(place), named(maker), given, "a text")
+    raise _wrong("question", _place(place), _named(maker), given, "a text")
 
 
 def _made(role: Role, place: Place, maker: Any, data: object) -> object:
@@ -170,7 +164,7 @@ def _made(role: Role, place: Place, maker: Any, data: object) -> object:
     try:
         return maker(data)
     except Exception as error:
-        raise _raised(role, _place(place), named(maker), error) from error
+        raise _raised(role, _place(place), _named(maker), error) from error
 
 
 def _place(place: Place) -> str:
@@ -183,32 +177,28 @@ def _is_true(row: Row, data: object, event: object) -> bool:
     try:
         verdict = guard(data, event)
     except Exception as error:
-        raise _raised("guard", row.id, _brief(row.guard_name), error) from error
+        raise _raised("guard", row.id, brief(row.guard_name), error) from error
     if verdict is True or verdict is False:
         return verdict
-    raise _wrong("guard", row.id, _brief(row.guard_name), verdict, "True or False")
+    raise _wrong("guard", row.id, brief(row.guard_name), verdict, "True or False")
 
 
-def _brief(name: str) -> str:
-    """`module:qualname` without the module; expressions as they are."""
-    module, colon, rest = name.partition(":")
-    return rest if colon and module.replace(".", "").isidentifier() else name
+def _named(function: object) -> str:
+    return brief(name_of(function))
 
 
 def _raised(role: Role, place: str, name: str, error: Exception) -> Broke:
-    problem = Problem(type(error).__name__, _safely(str, error))
+    problem = Problem(type(error).__name__, _said(error))
     return Broke(Bug(place, role, name, problem, error))
 
 
 def _wrong(role: Role, place: str, name: str, given: object, wanted: str) -> Broke:
-    shown = _safely(repr, given)
-    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
-    return Broke(Bug(place, role, name, Problem("WrongType", f"gave {shown}, not {wanted}")))
+    return Broke(Bug(place, role, name, Problem("WrongType", f"gave {shown(given)}, not {wanted}")))
 
 
-def _safely(show: Callable[[object], str], value: object) -> str:
-    """A text for a value whose own code may raise even here."""
+def _said(error: Exception) -> str:
+    """What an exception says, whatever its own code does when it is asked."""
     try:
-        return show(value)
-    except Exception as error:
-        return f"<{type(value).__name__} whose text raises {type(error).__name__}>"
+        return str(error)
+    except Exception as another:
+        return f"<{type(error).__name__} whose text raises {type(another).__name__}>"

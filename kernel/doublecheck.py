@@ -52,7 +52,10 @@ def checked_advance(
 
 
 def _checked(take: Take[D], snapshot: Snapshot[D]) -> Stepped[D] | None:
-    before = canonical(snapshot)
+    try:
+        before = canonical(snapshot)
+    except Unstorable as error:
+        return _refused(take(False), snapshot, error)
     first = take(False)
     if first is None:
         return None
@@ -65,14 +68,20 @@ def _checked(take: Take[D], snapshot: Snapshot[D]) -> Stepped[D] | None:
         if canonical(snapshot) != before:
             return _broken(first, snapshot, "Mutation", "the snapshot was changed in place")
     except Unstorable as error:
-        return _broken(first, snapshot, "Unstorable", str(error))
+        return _refused(first, snapshot, error)
     return first
+
+
+def _refused(
+    stepped: Stepped[D] | None, snapshot: Snapshot[D], error: Unstorable
+) -> Broken[D] | None:
+    return None if stepped is None else _broken(stepped, snapshot, "Unstorable", str(error))
 
 
 def _told(stepped: Stepped[Any] | None) -> bytes:
     """Everything a step says, in bytes; of an exception only what it says."""
     if isinstance(stepped, Broken):
-        return canonical((stepped.bug.place, stepped.bug.role, stepped.bug.problem))
+        return canonical((stepped.bug.place, stepped.bug.role, stepped.bug.problem.kind))
     return canonical((type(stepped).__name__, stepped))
 
 

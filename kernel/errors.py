@@ -3,6 +3,7 @@
     DetentError
       AuthorError
         BrokenBegin
+        EndlessWalk
         InvalidExpression
         InvalidMachine
         Unstorable
@@ -23,6 +24,7 @@ __all__ = [
     "BrokenBegin",
     "CallerError",
     "DetentError",
+    "EndlessWalk",
     "InvalidExpression",
     "InvalidMachine",
     "KernelBug",
@@ -97,6 +99,10 @@ class Unstorable(AuthorError):
 
 class BrokenBegin(AuthorError):
     """The author's code raised before there was a first snapshot; nothing has been started."""
+
+
+class EndlessWalk(AuthorError):
+    """Timers of a machine follow one another without time passing."""
 
 
 class WrongInput(CallerError):

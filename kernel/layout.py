@@ -22,6 +22,9 @@ AnyTable: TypeAlias = Table[Any, Any, Any]
 Ladder: TypeAlias = tuple[Row, ...]
 """Rows in the order in which they are asked: those of an innermost state first, then outwards."""
 
+MANY_PLANS = (
+    1_000  # of one layout: each is for some rows taken together, and regions have many combinations
+)
 REMEMBERED = 200_000  # active states over all layouts of a table: some tens of megabytes
 
 
@@ -31,6 +34,9 @@ class Cell:
 
     ladders: tuple[Ladder, ...]
     otherwise: Otherwise
+
+
+NOTHING = Cell((), "rejected")
 
 
 @frozen(eq=False)
@@ -73,12 +79,16 @@ class Layout:
         fill(self, always=self._ladders(eager, None))
 
     def cell(self, event: type[Event]) -> Cell:
-        """What is done with an event that was sent."""
-        known = self.cells.get(event)
-        if known is None:
-            handling = [i for i in self.table.handling.get(event, ()) if self.is_active(i)]
-            ladders = self._ladders(handling, event)
-            known = self.cells[event] = Cell(ladders, self._otherwise(event))
+        """What is done with an event that was sent. Asked once: what is known is in `cells`."""
+        if event not in self.table.events:
+            return NOTHING
+        handling = self.table.handling.get(event, ())
+        if len(handling) <= len(self.active):
+            concerned = [index for index in handling if self.is_active(index)]
+        else:
+            nodes = self.table.nodes
+            concerned = [index for index in (0, *self.active) if event in nodes[index].on]
+        known = self.cells[event] = Cell(self._ladders(concerned, event), self._otherwise(event))
         return known
 
     def route(self, trigger: Trigger, owner: str) -> Ladder:
@@ -96,12 +106,15 @@ class Layout:
             taken = without_conflicts(self.table, rows, memory) if len(rows) > 1 else rows
             known = _plan(self, taken, move(self.table, self.active, taken, memory))
             if not any(self._is_history(row.target) for row in rows):
+                if len(self.plans) >= MANY_PLANS:
+                    self.plans.clear()
                 self.plans[rows] = known
         return known
 
     def accepts(self) -> tuple[str, ...]:
         """The names of the events that are handled, ignored or deferred here."""
-        cells = ((event.__name__, self.cell(event)) for event in self.table.events)
+        events = self.table.events
+        cells = ((event.__name__, self.cells.get(event) or self.cell(event)) for event in events)
         return tuple(sorted(n for n, cell in cells if cell.ladders or cell.otherwise != "rejected"))
 
     def _is_history(self, index: int | None) -> bool:

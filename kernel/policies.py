@@ -7,7 +7,11 @@ import math
 
 from attrs import frozen
 
-__all__ = ["Retry"]
+__all__ = ["LONGEST_WAIT", "Retry"]
+
+LONGEST_WAIT = (
+    1_000_000_000  # seconds: thirty years; what is to wait longer is to wait for something else
+)
 
 
 @frozen

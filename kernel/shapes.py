@@ -171,6 +171,11 @@ def shape_of(annotation: object, bindings: Bindings = types.MappingProxyType({})
     if isinstance(annotation, typing.Hashable) and annotation in SCALARS:
         return Scalar(SCALARS[annotation])
     origin = typing.get_origin(annotation)
+    if alias := getattr(origin, "__value__", None):  # `type X[T] = ...` of Python 3.12
+        given = zip(origin.__type_params__, typing.get_args(annotation), strict=False)
+        return shape_of(
+            alias, {**bindings, **{name: shape_of(one, bindings) for name, one in given}}
+        )
     if origin is None:
         return _plain(annotation, bindings)
     return _generic(origin, typing.get_args(annotation), annotation, bindings)
@@ -183,7 +188,9 @@ def fields_of(record: Record) -> Mapping[str, Shape]:
     """
     known = _FIELDS.get(record)
     if known is None:
-        known = _FIELDS[record] = types.MappingProxyType(_read_fields(record))
+        known = types.MappingProxyType(_read_fields(record))
+        if not any(isinstance(shape, Unknown) for shape in known.values()):
+            _FIELDS[record] = known  # what is unknown may be defined later
     return known
 
 
@@ -314,7 +321,10 @@ def _plain(annotation: object, bindings: Bindings) -> Shape:
     if isinstance(annotation, typing.NewType):
         return shape_of(annotation.__supertype__, bindings)
     if alias := getattr(annotation, "__value__", None):  # `type X = ...` of Python 3.12
-        return shape_of(alias, bindings)
+        try:
+            return shape_of(alias, bindings)
+        except RecursionError:
+            return Unknown(f"{annotation}, an alias that holds itself: use a class, or Json")
     if isinstance(annotation, typing.ForwardRef | str):
         return Unknown(f"{annotation!r}, a name that cannot be found from its module")
     if annotation is Any or not isinstance(annotation, type):
@@ -369,6 +379,11 @@ def _either(members: list[Shape]) -> Shape:
         flat.update(dict.fromkeys(member.members if isinstance(member, Either) else (member,)))
     if Anything() in flat or set(flat) >= JSON:
         return Anything()
+    literals = [member for member in flat if isinstance(member, Exactly)]
+    if len(literals) > 1:
+        together = {value for literal in literals for value in literal.values}
+        flat = {member: None for member in flat if member not in literals}
+        flat[Exactly(tuple(sorted(together)))] = None
     ordered = tuple(sorted(flat, key=described))
     return ordered[0] if len(ordered) == 1 else Either(ordered)
 

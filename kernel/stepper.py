@@ -19,6 +19,7 @@ from detent.kernel.draft import Draft, unhandled
 from detent.kernel.errors import BrokenBegin, WrongInput
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.layout import Layout, first_plan, lay_out
+from detent.kernel.names import shown
 from detent.kernel.signals import Event, Fired, Happened, InDoubt, Settled, Signal, Stopped
 from detent.kernel.snapshot import Kept, Snapshot
 from detent.kernel.steps import Broken, Deferred, Ignored, Moved, Rejected, Stepped
@@ -44,12 +45,12 @@ def begin(table: Table[I, D, R], input: I, at: int = 0) -> Moved[D]:
         try:
             data = machine.begin(input)
         except Exception as error:
-            raise BrokenBegin(f"machine {table.name!r}: begin raised {error!r}") from error
+            raise BrokenBegin(f"machine {table.name!r}: begin raised {shown(error)}") from error
     if type(data) is not table.data:
         wanted = f"machine {table.name!r} begins with data of class {table.data.__name__}"
         if machine.begin is not None:
-            raise BrokenBegin(f"{wanted}, but its begin made {data!r}")
-        raise WrongInput(f"{wanted}, not with {data!r}")
+            raise BrokenBegin(f"{wanted}, but its begin made {shown(data)}")
+        raise WrongInput(f"{wanted}, not with {shown(data)}")
     plan = first_plan(table)
     draft = Draft(table, Snapshot((), data, at=at), plan.layout, at)
     try:
@@ -84,8 +85,10 @@ def step(
             answered = _happened(table, base, layout, signal, now, backwards)
         elif isinstance(signal, Fired):
             answered = _fired(table, base, layout, signal, now, backwards)
-        else:
+        elif issubclass(type(signal), Event):
             answered = _sent(table, base, layout, signal, now, backwards)
+        else:
+            answered = Rejected(base, signal, f"{type(signal).__name__} is no event")
     except Broke as broke:
         return Broken(snapshot, signal, broke.bug)
     if base is not snapshot and answered.snapshot is base:
@@ -182,7 +185,7 @@ def _unanswered(
     table: Table[Any, D, Any], snapshot: Snapshot[D], layout: Layout, event: Event, at: int
 ) -> Stepped[D]:
     """An event for which no guard is true."""
-    cell = layout.cell(type(event))
+    cell = layout.cells.get(type(event)) or layout.cell(type(event))
     pending = snapshot.pending
     if cell.otherwise == "ignored":
         return Ignored(snapshot, event)
@@ -211,9 +214,11 @@ def _fired(
     backwards: bool,
 ) -> Stepped[D]:
     """A timer whose time has come: its own row is asked, and no other."""
+    if type(signal.timer) is not int:
+        return Rejected(snapshot, signal, "the id of a timer is an int")
     timer = next((one for one in snapshot.pending.timers if one.id == signal.timer), None)
     if timer is None:
-        return Rejected(snapshot, signal, f"timer {signal.timer} is not running")
+        return Rejected(snapshot, signal, "the timer is not running")
     draft = Draft(table, snapshot, layout, at, backwards)
     draft.drop_timer(timer)
     own = tuple(row for row in table.nodes[table.index[timer.owner]].after if row.id == timer.row)
@@ -233,9 +238,11 @@ def _happened(
     backwards: bool,
 ) -> Stepped[D]:
     """An outcome of an effect: of one that is in flight, and one that is possible."""
+    if type(signal.effect) is not int:
+        return Rejected(snapshot, signal, "the id of an effect is an int")
     flight = next((one for one in snapshot.pending.effects if one.has(signal.effect)), None)
     if flight is None:
-        return Rejected(snapshot, signal, f"effect {signal.effect} is not in flight")
+        return Rejected(snapshot, signal, "the effect is not in flight")
     kind = type(signal.event)
     possible = table.possible[flight.form, flight.part_of(signal.effect)]
     if kind not in possible and not (flight.stopping and kind is Stopped):

@@ -8,7 +8,7 @@ Rule 2: a row keeps the author's callables as they are; their names are what dig
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_origin
 
 from attrs import field, frozen
 
@@ -117,7 +117,11 @@ class Table(Generic[I, D, R]):
                 handling.setdefault(trigger, []).append(node.index)
             for event in node.otherwise:
                 excusing.setdefault(event, []).append(node.index)
-        fill(self, data=self.machine.data, possible=_possible(self.forms))
+        fill(
+            self,
+            data=get_origin(self.machine.data) or self.machine.data,
+            possible=_possible(self.forms),
+        )
         fill(self, handling=handling, excusing=excusing)
 
     def __repr__(self) -> str:
@@ -152,7 +156,7 @@ def _possible(forms: Mapping[str, Doing[Any]]) -> Mapping[tuple[str, int], tuple
         if isinstance(form, Each):
             stopped = (Stopped,) if form.stop_on_failure else ()
             for part, inner in enumerate(form.forms):
-                found[key, part] = (*inner.possible, *stopped)
+                found[key, part] = (*getattr(inner, "possible", ()), *stopped)
         else:
             found[key, 0] = form.possible
     return found

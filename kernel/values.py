@@ -12,9 +12,9 @@ import json
 import math
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, Flag
 from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeAlias, TypeVar, cast
@@ -30,6 +30,7 @@ K = TypeVar("K")
 V = TypeVar("V", covariant=True)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 INTEROPERABLE = 2**63  # what every reader of JSON we know of reads exactly, or as a 64-bit integer
 
 
@@ -50,7 +51,7 @@ class FrozenMap(Mapping[K, V]):
     _items: dict[K, V]
     _hash: int | None
 
-    def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = (), **named: V) -> None:
+    def __init__(self, items: Mapping[K, V] | Iterable[tuple[K, V]] = (), /, **named: V) -> None:
         given: dict[Any, V] = dict(items)
         given.update(named)
         object.__setattr__(self, "_items", {key: given[key] for key in sorted(given, key=_rank)})
@@ -67,7 +68,7 @@ class FrozenMap(Mapping[K, V]):
 
     def __hash__(self) -> int:
         if self._hash is None:
-            object.__setattr__(self, "_hash", hash(tuple(self._items.items())))
+            object.__setattr__(self, "_hash", hash(frozenset(self._items.items())))
         return self._hash or 0
 
     def __repr__(self) -> str:
@@ -98,9 +99,11 @@ def freeze(value: object) -> Json:
     >>> freeze({"tags": ["a", "b"], "n": 1})
     FrozenMap({'n': 1, 'tags': ('a', 'b')})
     """
-    match value:
-        case None | bool() | int() | float() | str():
+    if value is None or isinstance(value, bool | int | float | str):
+        if type(value) in _JSON_SCALARS:
             return value
+        raise Unstorable(_advice(type(value)))
+    match value:
         case list() | tuple():
             return tuple(map(freeze, cast(Iterable[object], value)))
         case Mapping():
@@ -128,27 +131,33 @@ def digest(value: object) -> str:
 
 def tree(value: object) -> Tree:
     """A value as plain JSON, tagged so that no two values have one tree."""
+    try:
+        return _written(value)
+    except RecursionError:
+        raise Unstorable("a value is nested too deeply to be written") from None
+
+
+def moment(microseconds: int) -> datetime:
+    """An instant of the kernel's clock (microseconds since 1970, UTC) as a datetime; the last one for all beyond."""
+    return EPOCH + timedelta(microseconds=min(microseconds, LAST))
+
+
+_JSON_SCALARS = (type(None), bool, int, float, str)
+Writer: TypeAlias = Callable[[Any], Tree]
+
+
+def _written(value: object) -> Tree:
     writer = _WRITERS.get(type(value))
     if writer is None:
         writer = _WRITERS[type(value)] = _writer_of(type(value))
     return writer(value)
 
 
-def moment(microseconds: int) -> datetime:
-    """An instant of the kernel's clock (microseconds since 1970, UTC) as a datetime."""
-    return EPOCH + timedelta(microseconds=microseconds)
-
-
-Writer: TypeAlias = Callable[[Any], Tree]
-
-
 def _writer_of(kind: type[Any]) -> Writer:
     """How values of a class met for the first time are written. Subclasses of scalars are other values."""
     if issubclass(kind, Enum):
-        return _enum
-    if issubclass(kind, FrozenMap):
-        return _mapping
-    if attrs.has(kind):
+        return _flag if issubclass(kind, Flag) else _enum
+    if attrs.has(kind) and not issubclass(kind, str | int | float | bytes | tuple | FrozenMap):
         if not attrs.inspect(kind).is_frozen:
             raise Unstorable(
                 f"{kind.__qualname__} can be changed after it was made: use attrs.frozen"
@@ -184,17 +193,48 @@ def _float(value: float) -> Tree:
 
 
 def _tuple(value: tuple[object, ...]) -> Tree:
-    return [tree(item) for item in value]
+    return [_written(item) for item in value]
 
 
 def _set(value: frozenset[object]) -> Tree:
-    return {"$set": sorted((tree(item) for item in value), key=_spelled)}
+    return {"$set": sorted((_written(item) for item in value), key=_spelled)}
 
 
 def _mapping(value: FrozenMap[Any, Any]) -> Tree:
-    if all(type(key) is str and not key.startswith("$") for key in value):
-        return {key: tree(item) for key, item in value.items()}
-    return {"$map": [[tree(key), tree(item)] for key, item in value.items()]}
+    if all(type(key) is str and not key.startswith("$") and _is_text(key) for key in value):
+        return {key: _written(item) for key, item in value.items()}
+    return {"$map": [[_written(key), _written(item)] for key, item in value.items()]}
+
+
+def _str(value: str) -> Tree:
+    return (
+        value
+        if _is_text(value)
+        else {"$surrogates": value.encode("utf-16-be", "surrogatepass").hex()}
+    )
+
+
+def _is_text(value: str) -> bool:
+    """Whether a text has a spelling in UTF-8: half a pair of surrogates has none."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _datetime(value: datetime) -> Tree:
+    if value.tzinfo is not None and type(value.tzinfo) is not timezone:
+        raise Unstorable(
+            f"{value!r} is in a zone whose rules cannot be stored: use .astimezone(UTC)"
+        )
+    return {"$datetime": value.replace(fold=0).isoformat()}
+
+
+def _flag(value: Flag) -> Tree:
+    return {"$enum": f"{type(value).__name__}.{value.value}"}
 
 
 def _enum(value: Enum) -> Tree:
@@ -202,7 +242,7 @@ def _enum(value: Enum) -> Tree:
 
 
 def _record(name: str, fields: tuple[str, ...], value: object) -> Tree:
-    return {"$": name, **{field: tree(getattr(value, field)) for field in fields}}
+    return {"$": name, **{field: _written(getattr(value, field)) for field in fields}}
 
 
 def _tagged(tag: str, write: Callable[[Any], str], value: object) -> Tree:
@@ -212,14 +252,15 @@ def _tagged(tag: str, write: Callable[[Any], str], value: object) -> Tree:
 _WRITERS: dict[type, Writer] = {
     type(None): _same,
     bool: _same,
-    str: _same,
+    str: _str,
     int: _int,
     float: _float,
     tuple: _tuple,
     frozenset: _set,
+    FrozenMap: _mapping,
     bytes: partial(_tagged, "$bytes", lambda value: b64encode(value).decode()),
-    Decimal: partial(_tagged, "$decimal", str),
-    datetime: partial(_tagged, "$datetime", datetime.isoformat),
+    Decimal: partial(_tagged, "$decimal", lambda value: str(value).upper()),
+    datetime: _datetime,
     date: partial(_tagged, "$date", date.isoformat),
     timedelta: partial(
         _tagged, "$timedelta", lambda value: str(value // timedelta(microseconds=1))
@@ -229,15 +270,11 @@ _WRITERS: dict[type, Writer] = {
 
 
 def _spelled(written: Tree) -> bytes:
-    """A tree in bytes. A text with half a surrogate pair has no UTF-8, so the whole value is written escaped."""
-    try:
-        return _readable(written).encode()
-    except UnicodeEncodeError:
-        return _escaped(written).encode()
+    """A tree in bytes."""
+    return _encoded(written).encode()
 
 
-_readable = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-_escaped = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def _rank(key: object) -> tuple[str, Any]:

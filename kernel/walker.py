@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 from detent.kernel.compiler import compile_machine
 from detent.kernel.definition import Answer, Call, Definition, Doing, Each, Wait
-from detent.kernel.errors import NoSuchEffect, WrongInput
+from detent.kernel.errors import EndlessWalk, NoSuchEffect, WrongInput
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.signals import (
     Event,
@@ -31,6 +31,8 @@ from detent.kernel.table import Table
 from detent.kernel.values import moment
 
 __all__ = ["Elapse", "due", "elapse", "walk"]
+
+MANY = 10_000  # things due in one span of time: beyond it a walk is not read by anybody
 
 I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
 D = TypeVar("D")
@@ -156,10 +158,19 @@ class _Walker(Generic[I, D, R]):
                     yield id
 
     def _elapse(self, until: int) -> Iterator[Stepped[D]]:
-        while (coming := due(self.table, self.now)) and coming[0][0] <= until:
-            self.at, signal = coming[0]
+        for _ in range(MANY):
+            coming = due(self.table, self.now)
+            if not coming or coming[0][0] > until:
+                self.at = until
+                return
+            self.at, signal = max(coming[0][0], self.at), coming[0][1]
+            before = self.now
             yield from self._take(signal)
-        self.at = until
+            if self.now is before:  # it broke, and would break again
+                return
+        raise EndlessWalk(
+            f"machine {self.table.name!r}: more than {MANY} things are due before time has passed"
+        )
 
     def _addressed(self, answer: Answer) -> int:
         """The id of the effect that an answer is for."""

@@ -13,18 +13,40 @@ from attrs import evolve
 from detent.kernel.compiler.context import Context, check_callable
 from detent.kernel.compiler.digests import rules_digest, shape_digest
 from detent.kernel.compiler.forms import collected
-from detent.kernel.compiler.notes import Notes, closest
+from detent.kernel.compiler.notes import Notes, class_name, closest
 from detent.kernel.compiler.outline import Sketch, outlined
 from detent.kernel.compiler.paths import check_paths
 from detent.kernel.compiler.rows import excuses, rows_of
 from detent.kernel.compiler.storage import check_storage
 from detent.kernel.definition import Definition, Machine
 from detent.kernel.errors import InvalidMachine, WrongInput
-from detent.kernel.shapes import Record, shape_of
+from detent.kernel.names import shown
+from detent.kernel.shapes import Record, Unknown, shape_of
 from detent.kernel.signals import Event
 from detent.kernel.table import Node, Table
 
 __all__ = ["compile_machine"]
+
+MISLEADING = frozenset(
+    {
+        "bad-flag",
+        "bad-name",
+        "contradiction",
+        "duplicate-state",
+        "foreign-region",
+        "impossible-outcome",
+        "misplaced-history",
+        "mixed-regions",
+        "no-initial",
+        "no-part",
+        "too-deep",
+        "unaddressed-outcome",
+        "unknown-effect",
+        "unknown-event",
+        "unknown-state",
+    }
+)
+"""Mistakes after which nobody can say what leads where."""
 
 I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
 D = TypeVar("D")
@@ -63,12 +85,12 @@ def _finished(
     shapes: Any,
 ) -> Table[I, D, R]:
     table = Table(machine, nodes, context.index, context.forms, events, "", "")
-    if not context.notes.mistakes:
+    if not any(mistake.code in MISLEADING for mistake in context.notes.mistakes):
         check_paths(table, context.notes)
     if context.notes.mistakes:
         return table
     forms = context.forms.values()
-    shape = shape_digest(machine, nodes, forms, shapes)
+    shape = shape_digest(machine, context.data, nodes, forms, shapes)
     return evolve(table, shape=shape, rules=rules_digest(machine, nodes, forms))
 
 
@@ -76,13 +98,14 @@ def _check_machine(machine: Machine[Any, Any, Any], notes: Notes) -> None:
     """Note what is wrong with a machine beside its states."""
     place = "the machine"
     name: object = machine.name
-    if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        notes.add("bad-name", place, f"{name!r} cannot be its name.")
+    if type(name) is not str or not name.strip() or not name.isprintable():
+        notes.add("bad-name", place, f"{shown(name)} cannot be its name.")
     if isinstance(shape := shape_of(machine.data), Record):
         pass
     else:
-        right = "Derive the data from nothing, with attrs.frozen above it."
-        notes.add("bad-data", place, f"data={machine.data!r} is no class of data ({shape}).", right)
+        right = "The data is a class with attrs.frozen above it."
+        what = f"data={class_name(machine.data)} is {shape.why if isinstance(shape, Unknown) else 'no record'}."
+        notes.add("bad-data", place, what, right)
     if machine.begin is not None:
         check_callable(notes, place, "begin", machine.begin, ("input",))
     if machine.result is not None:
@@ -117,7 +140,8 @@ def _leads_to(context: Context, sketch: Sketch) -> int:
     """What is entered with a state; for a history, where it leads the first time."""
     if sketch.leads_to is None:
         return sketch.initial
-    target = context.index.get(sketch.leads_to)
+    named: object = sketch.leads_to
+    target = context.index.get(named) if isinstance(named, str) else None
     place = f"{sketch.place}, to"
     if target is None:
         right = closest(str(sketch.leads_to), (s.name for s in context.sketches[1:]), "States")

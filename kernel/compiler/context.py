@@ -10,10 +10,11 @@ from attrs import define
 from detent.kernel.compiler.notes import Notes
 from detent.kernel.compiler.outline import Sketch
 from detent.kernel.definition import Doing, Machine
+from detent.kernel.names import brief, name_of, shown
 from detent.kernel.shapes import Shape, is_frozen
 from detent.kernel.signals import Event
 
-__all__ = ["Context", "check_callable", "is_event_class", "name_of"]
+__all__ = ["Context", "check_callable", "is_event_class"]
 
 
 @define
@@ -24,7 +25,7 @@ class Context:
     sketches: list[Sketch]
     index: Mapping[str, int]
     forms: Mapping[str, Doing[Any]]
-    ordering: Mapping[str, tuple[int, ...]]
+    ordering: Mapping[str, list[int]]
     """Which states order by a form."""
     data: Shape
     notes: Notes
@@ -42,17 +43,17 @@ def check_callable(
     call = f"{role}({', '.join(wanted)})"
     if not callable(function):
         notes.add(
-            "bad-callable", place, f"{role}={function!r} cannot be called.", f"Give it {call}."
+            "bad-callable", place, f"{role}={shown(function)} cannot be called.", f"Give it {call}."
         )
         return False
     if _is_async(function):
         right = "What waits is an effect; the step itself is pure."
-        notes.add("bad-callable", place, f"{role}={name_of(function)} is async.", right)
+        notes.add("bad-callable", place, f"{role}={brief(name_of(function))} is async.", right)
         return False
     try:
         inspect.signature(function).bind(*wanted)
     except TypeError as error:
-        what = f"{role}={name_of(function)} cannot be called as {call}: {error}."
+        what = f"{role}={brief(name_of(function))} cannot be called as {call}: {error}."
         notes.add("bad-callable", place, what)
         return False
     except ValueError:  # a builtin that tells nobody its arguments
@@ -63,15 +64,3 @@ def check_callable(
 def _is_async(function: Callable[..., Any]) -> bool:
     inner = function.func if isinstance(function, partial) else function
     return inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
-
-
-def name_of(function: object) -> str:
-    """A callable as `module:qualname`, the same in every process; empty for none."""
-    if function is None:
-        return ""
-    if isinstance(function, partial):
-        return f"partial({name_of(function.func)})"
-    name = getattr(function, "__qualname__", None)
-    if isinstance(name, str):
-        return f"{getattr(function, '__module__', '')}:{name}"
-    return f"{name_of(type(function))}()"

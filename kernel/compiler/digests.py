@@ -10,10 +10,9 @@ Rule 2: code is never looked at: a changed body under the same name is told by `
 from collections.abc import Iterable
 from typing import Any
 
-from detent.kernel.compiler.context import name_of
+from detent.kernel.compiler.outcomes import returned_shape
 from detent.kernel.compiler.storage import classes_in
 from detent.kernel.definition import (
-    Assign,
     Call,
     Doing,
     Each,
@@ -21,8 +20,8 @@ from detent.kernel.definition import (
     Send,
     Spawn,
     Wait,
-    version_of,
 )
+from detent.kernel.names import name_of
 from detent.kernel.shapes import Choice, Shape, described, fields_of
 from detent.kernel.table import Node, Row
 from detent.kernel.values import digest
@@ -34,6 +33,7 @@ Nested = Any
 
 def shape_digest(
     machine: Machine[Any, Any, Any],
+    data: Shape,
     nodes: Iterable[Node],
     forms: Iterable[Doing[Any]],
     shapes: Iterable[Shape],
@@ -52,7 +52,7 @@ def shape_digest(
         for node in nodes
     )
     effects = tuple(sorted(map(_effect_shape, forms)))
-    return digest((machine.name, states, effects, _classes(shapes)))
+    return digest((machine.name, described(data), states, effects, _classes(shapes)))
 
 
 def rules_digest(
@@ -87,7 +87,8 @@ def _classes(shapes: Iterable[Shape]) -> Nested:
 
 def _effect_shape(form: Doing[Any]) -> Nested:
     outcomes = tuple(kind.__name__ for kind in form.possible)
-    return (form.key, type(form).__name__, outcomes, _what(form))
+    returned = described(returned_shape(form))
+    return (form.key, type(form).__name__, outcomes, returned, _what(form))
 
 
 def _what(form: Doing[Any]) -> Nested:
@@ -126,14 +127,14 @@ def _row_rules(row: Row) -> Nested:
         f"{trigger[0]}.{trigger[1].__name__}" if isinstance(trigger, tuple) else trigger.__name__
         for trigger in row.triggers
     )
-    guard = (row.guard_name, version_of(row.guard))
-    update = (row.update_name, version_of(row.update))
-    seconds = _code(row.seconds)
-    return (row.id, row.kind, triggers, row.target, row.reenter, guard, update, seconds)
+    names = (row.guard_name, row.update_name, _code(row.seconds))
+    return (row.id, row.kind, triggers, row.target, row.reenter, *names)
 
 
 def _code(value: object) -> Nested:
     """A callable by name and version; anything else as it is."""
-    if isinstance(value, Assign) or not callable(value):
-        return value
-    return (name_of(value), version_of(value))
+    if callable(value):
+        return name_of(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    return float(value) if type(value) is int else value

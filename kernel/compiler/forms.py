@@ -1,27 +1,28 @@
 """The effects of a machine: each form is looked at once, whatever states order by it."""
 
-import math
 from typing import Any, cast
 
 from detent.kernel.compiler.context import check_callable, is_event_class
 from detent.kernel.compiler.notes import Notes, class_name
 from detent.kernel.compiler.outline import Sketch
 from detent.kernel.definition import Call, Doing, Each, Form, Machine, Send, Spawn, Wait
-from detent.kernel.policies import Retry
+from detent.kernel.names import shown
+from detent.kernel.policies import LONGEST_WAIT, Retry
 from detent.kernel.shapes import is_frozen
 from detent.kernel.signals import Effect, Failure
 
 __all__ = ["collected"]
 
+MOST = 1_000_000  # more effects at once no machine has
 RECOVERIES = ("pure", "idempotent", "reconcilable", "at_most_once")
 
 
 def collected(
     sketches: list[Sketch], notes: Notes
-) -> tuple[dict[str, Doing[Any]], dict[str, tuple[int, ...]]]:
+) -> tuple[dict[str, Doing[Any]], dict[str, list[int]]]:
     """The forms by name, and which states order by each."""
     forms: dict[str, Doing[Any]] = {}
-    ordering: dict[str, tuple[int, ...]] = {}
+    ordering: dict[str, list[int]] = {}
     for sketch in sketches:
         for form in sketch.forms:
             place = f"{sketch.place}, do={form.key}"
@@ -30,12 +31,12 @@ def collected(
             if known != form:
                 right = "Tell them apart: give one of them a name=."
                 notes.add("duplicate-effect", place, f"two effects are called {form.key!r}.", right)
-            elif sketch.index in ordering.get(form.key, ()):
-                right = "For several of a kind, use Each."
+            elif ordering.get(form.key, [-1])[-1] == sketch.index:
+                right = "For several of a kind use Each, or tell them apart with name=."
                 notes.add("duplicate-effect", place, "the state does it twice.", right)
             if known is form and form.key not in ordering:
                 _check(form, notes, place)
-            ordering[form.key] = (*ordering.get(form.key, ()), sketch.index)
+            ordering.setdefault(form.key, []).append(sketch.index)
     return forms, ordering
 
 
@@ -43,7 +44,7 @@ def _check_names(form: Doing[Any], notes: Notes, place: str) -> None:
     """Note names that are none: those of the form, and of what the world has by that name."""
     for kind in ("name", "limit", "breaker"):
         name: object = getattr(form, kind, None)
-        if name is not None and not (isinstance(name, str) and name.strip() and name.isprintable()):
+        if name is not None and not (type(name) is str and name.strip() and name.isprintable()):
             right = "A name is a text that can be printed on one line."
             notes.add("bad-name", place, f"{kind}={name!r} cannot be a name.", right)
 
@@ -81,8 +82,11 @@ def _check_make(make: object, notes: Notes, place: str) -> None:
 
 def _check_each(each: Each[Any, Any], notes: Notes, place: str) -> None:
     _check_make(each.make, notes, place)
-    if each.at_most is not None and (type(each.at_most) is not int or each.at_most < 1):
-        notes.add("bad-number", place, f"at_most={each.at_most!r} lets nothing begin.")
+    if each.at_most is not None and (
+        type(each.at_most) is not int or not 1 <= each.at_most <= MOST
+    ):
+        right = f"It is a number from 1 to {MOST}."
+        notes.add("bad-number", place, f"at_most={shown(each.at_most)} is no limit.", right)
     if type(each.stop_on_failure) is not bool:
         notes.add("bad-flag", place, f"stop_on_failure={each.stop_on_failure!r} is no yes or no.")
     for form in each.forms:
@@ -127,6 +131,11 @@ def _check_effect(effect: object, notes: Notes, place: str) -> None:
     if kind.recovery not in RECOVERIES:
         right = f"It is one of {', '.join(RECOVERIES)}."
         notes.add("bad-recovery", place, f"{name} has recovery={kind.recovery!r}.", right)
+    if type(kind.version) is not int:
+        notes.add("bad-number", place, f"{name} has version={shown(kind.version)}, no number.")
+    if not isinstance(kind.fails, tuple):
+        notes.add("no-failure", place, f"{name} has fails={shown(kind.fails)}, no failures.")
+        return
     for failure in kind.fails:
         declared: object = failure
         if not is_event_class(declared) or not issubclass(failure, Failure):
@@ -138,13 +147,9 @@ def _check_effect(effect: object, notes: Notes, place: str) -> None:
 def _check_seconds(name: str, seconds: object, notes: Notes, place: str) -> None:
     if seconds is None:
         return
-    if (
-        isinstance(seconds, bool)
-        or not isinstance(seconds, int | float)
-        or not 0 < seconds < math.inf
-    ):
-        right = "It is a number of seconds above zero."
-        notes.add("bad-number", place, f"{name}={seconds!r} is no time to wait.", right)
+    if type(seconds) not in (int, float) or not 0 < cast(float, seconds) <= LONGEST_WAIT:
+        right = f"It is a number of seconds above zero, at most {LONGEST_WAIT}."
+        notes.add("bad-number", place, f"{name}={shown(seconds)} is no time to wait.", right)
 
 
 def _check_retry(retry: object, notes: Notes, place: str) -> None:

@@ -9,19 +9,26 @@ from attrs import define, field
 
 from detent.kernel.compiler.notes import Notes
 from detent.kernel.definition import (
+    Call,
     Doing,
+    Each,
     Final,
     FinalStatus,
     History,
     Machine,
     Part,
     Region,
+    Send,
+    Spawn,
     State,
+    Wait,
 )
+from detent.kernel.names import shown
 from detent.kernel.table import NodeKind
 
 __all__ = ["Sketch", "outlined"]
 
+KINDS = (Call, Each, Send, Spawn, Wait)
 DEPTH = 64  # deeper than any drawing can show, and far from Python's own limit of recursion
 
 
@@ -68,7 +75,7 @@ def _outline(sketches: list[Sketch], written: Any, parent: int, depth: int, note
     for part in parts:
         if not isinstance(part, Part):
             right = "A state is made of rows (On, After, ...) and of states inside it."
-            notes.add("no-part", here.place, f"{part!r} is neither a row nor a state.", right)
+            notes.add("no-part", here.place, f"{shown(part)} is neither a row nor a state.", right)
     if depth == DEPTH and inside:
         notes.add("too-deep", here.place, f"states are nested more than {DEPTH} deep.")
         inside = []
@@ -85,13 +92,13 @@ def _sketch(index: int, written: Any, parent: int, depth: int, notes: Notes) -> 
     parts: tuple[Part[Any], ...] = written.parts
     rows = [part for part in parts if isinstance(part, Part) and not isinstance(part, State)]
     given: tuple[object, ...] = written.background if isinstance(written, Machine) else written.do
-    forms: list[Doing[Any]] = [form for form in given if isinstance(form, Doing)]
+    forms: list[Doing[Any]] = [form for form in given if isinstance(form, KINDS)]
     name = "" if isinstance(written, Machine) else _name(written.name, notes)
     sketch = Sketch(index, name, "atomic", parent, depth, rows, forms)
     for form in given:
-        if not isinstance(form, Doing):
+        if not isinstance(form, KINDS):
             right = "Give it a Call, Each, Spawn, Wait or Send."
-            notes.add("no-effect", sketch.place, f"it cannot do {form!r}.", right)
+            notes.add("no-effect", sketch.place, f"it cannot do {shown(form)}.", right)
     if isinstance(written, Final):
         sketch.kind, sketch.status = "final", written.status
         if written.status not in get_args(FinalStatus):

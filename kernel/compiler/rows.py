@@ -1,11 +1,11 @@
 """From the rows of a state to the rows of the table: events, guards, updates and targets are looked up and checked."""
 
-import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from detent.kernel.compiler.context import Context, check_callable, is_event_class, name_of
-from detent.kernel.compiler.notes import class_name, closest
+from detent.kernel.compiler.context import Context, check_callable, is_event_class
+from detent.kernel.compiler.notes import MANY, class_name, closest
 from detent.kernel.compiler.outcomes import OUTCOMES, outcome_shape, why_impossible
 from detent.kernel.compiler.outline import Sketch
 from detent.kernel.definition import (
@@ -25,6 +25,8 @@ from detent.kernel.definition import (
 from detent.kernel.errors import InvalidExpression
 from detent.kernel.guards import Expression, closure, findings, parse
 from detent.kernel.inference import fits, kind_of
+from detent.kernel.names import brief, name_of, shown
+from detent.kernel.policies import LONGEST_WAIT
 from detent.kernel.shapes import Record, Shape, described, fields_of, merged, shape_of
 from detent.kernel.signals import Event, Failure
 from detent.kernel.table import Otherwise, Row, RowKind, Trigger
@@ -41,9 +43,15 @@ def rows_of(context: Context, sketch: Sketch) -> tuple[Row, ...]:
     written = [row for row in sketch.rows if isinstance(row, On | After | Always | Done)]
     timed = [row for row in written if isinstance(row, After)]
     others = [row for row in written if not isinstance(row, After)]
-    known = {id(row): f"{sketch.name}/after/{place}" for place, row in enumerate(timed)}
-    known |= {id(row): f"{sketch.name}/{place}" for place, row in enumerate(others)}
-    return tuple(_row(context, sketch, row, known[id(row)]) for row in written)
+    numbers = {After: iter(range(len(timed))), On: iter(range(len(others)))}
+    rows: list[Row] = []
+    for row in written:
+        if isinstance(row, After):
+            known_as = f"{sketch.name}/after/{next(numbers[After])}"
+        else:
+            known_as = f"{sketch.name}/{next(numbers[On])}"
+        rows.append(_row(context, sketch, row, known_as))
+    return tuple(rows)
 
 
 def excuses(context: Context, sketch: Sketch) -> dict[type[Event], Otherwise]:
@@ -92,14 +100,12 @@ def _titled(written: Any) -> str:
     """A row as its author would find it again."""
     match written:
         case On(event=Outcome(choices=choices)):
-            shown = " | ".join(
-                outcome_name(getattr(f, "key", repr(f)), kind) for f, kind in choices
-            )
-            return f"On({shown})"
+            names = " | ".join(outcome_name(_key(f), kind) for f, kind in choices)
+            return f"On({names})"
         case On(event=event):
             return f"On({class_name(event)})"
         case After(seconds=seconds):
-            return f"After({name_of(seconds) if callable(seconds) else seconds})"
+            return f"After({brief(name_of(seconds)) if callable(seconds) else shown(seconds)})"
         case _:
             return f"{type(written).__name__}(to={written.to!r})"
 
@@ -139,11 +145,12 @@ def _can_come(
 ) -> bool:
     """Whether a state can be offered an outcome: it, or a state inside it, orders the effect."""
     notes = context.notes
-    key = getattr(form, "key", repr(form))
+    key = _key(form)
     owners = context.ordering.get(key, ())
-    inside = [i for i in owners if sketch.index <= i <= sketch.last]
-    if context.forms.get(key) != form or not inside:
-        elsewhere = [context.sketches[i].place for i in owners]
+    first = bisect_left(owners, sketch.index)
+    is_inside = first < len(owners) and owners[first] <= sketch.last
+    if context.forms.get(key) != form or not is_inside:
+        elsewhere = [context.sketches[i].place for i in owners[:MANY]]
         right = f"It is ordered by {' and '.join(elsewhere)}." if elsewhere else "Nobody orders it."
         what = f"neither this state nor one inside it orders {key!r}."
         notes.add("unknown-effect", place, what, right)
@@ -153,6 +160,10 @@ def _can_come(
         notes.add("impossible-outcome", place, what, why_impossible(form, kind))
         return False
     return True
+
+
+def _key(form: object) -> str:
+    return form.key if isinstance(form, Doing) else shown(form)
 
 
 def _check_kind(context: Context, sketch: Sketch, written: Any, place: str) -> None:
@@ -169,10 +180,11 @@ def _check_kind(context: Context, sketch: Sketch, written: Any, place: str) -> N
         seconds: object = written.seconds
         if callable(seconds):
             check_callable(context.notes, place, "seconds", seconds, ("data",))
-        elif isinstance(seconds, bool) or not isinstance(seconds, int | float):
-            context.notes.add("bad-number", place, f"{seconds!r} is no number of seconds.")
-        elif not 0 <= seconds < math.inf:
-            context.notes.add("bad-number", place, f"{seconds!r} seconds never pass.")
+        elif type(seconds) not in (int, float):
+            context.notes.add("bad-number", place, f"{shown(seconds)} is no number of seconds.")
+        elif not 0 <= written.seconds <= LONGEST_WAIT:
+            what = f"{shown(seconds)} seconds never pass."
+            context.notes.add("bad-number", place, what, f"At most {LONGEST_WAIT} do.")
 
 
 def _target(context: Context, sketch: Sketch, to: object, place: str) -> int | None:
@@ -278,5 +290,13 @@ def _with_event(written: Any, function: Any) -> Any:
 
 def _update_name(update: object) -> str:
     if isinstance(update, Assign):
-        return ", ".join(f"{name} = {text}" for name, text in update.fields)
+        return ", ".join(f"{name} = {_normal(text)}" for name, text in sorted(update.fields))
     return name_of(update)
+
+
+def _normal(text: str) -> str:
+    """An expression as it prints itself; what is none is told elsewhere."""
+    try:
+        return str(parse(text))
+    except InvalidExpression:
+        return text

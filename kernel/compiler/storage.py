@@ -4,10 +4,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from detent.kernel.compiler.context import Context
+from detent.kernel.compiler.notes import class_name
 from detent.kernel.compiler.outcomes import outcome_shape
 from detent.kernel.definition import Call, Doing, Each, Send, Wait
-from detent.kernel.shapes import Choice, Record, Shape, fields_of, parts_of, shape_of, unstorable
-from detent.kernel.signals import Effect, Event, Returned
+from detent.kernel.shapes import (
+    Choice,
+    Record,
+    Shape,
+    Unknown,
+    fields_of,
+    parts_of,
+    shape_of,
+    unstorable,
+)
+from detent.kernel.signals import Effect, Event, Failure, Returned
 
 __all__ = ["check_storage", "classes_in"]
 
@@ -19,12 +29,22 @@ def check_storage(context: Context, events: Iterable[type[Event]]) -> tuple[Shap
     for form in context.forms.values():
         written += list(_written_by(form))
     for place, shape in written:
-        for path, why in unstorable(shape):
+        for path, why in _unstorable(shape):
             where = f"{place}, field {path!r}" if path else place
-            context.notes.add("unstorable", where, f"it is {why}.")
+            is_told = place == "data" and isinstance(shape, Unknown)
+            if not is_told:
+                context.notes.add("unstorable", where, f"it is {why}.")
     shapes = tuple(shape for _, shape in written)
-    _check_names(context, shapes)
+    if not context.notes.mistakes:
+        _check_names(context, shapes)
     return shapes
+
+
+def _unstorable(shape: Shape) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple(unstorable(shape))
+    except RecursionError:
+        return (("", "a type that grows whenever one looks into it"),)
 
 
 def classes_in(shapes: Iterable[Shape]) -> tuple[Record | Choice, ...]:
@@ -52,8 +72,10 @@ def _written_by(form: Doing[Any]) -> Iterator[tuple[str, Shape]]:
             and issubclass(inner.effect, Effect)
         ):
             yield f"effect {inner.key}", shape_of(inner.effect)
-            for failure in inner.effect.fails:
-                yield f"effect {inner.key}, failure {failure.__name__}", shape_of(failure)
+            for failure in inner.possible:
+                if not (isinstance(failure, type) and issubclass(failure, Failure)):
+                    continue
+                yield f"effect {inner.key}, failure {class_name(failure)}", shape_of(failure)
         if isinstance(inner, Send) and isinstance(inner.event, Event):
             yield f"effect {inner.key}", shape_of(type(inner.event))
         if isinstance(inner, Call | Wait | Send):

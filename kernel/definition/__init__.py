@@ -28,7 +28,7 @@ from detent.kernel.definition.states import (
     Reject,
     State,
 )
-from detent.kernel.definition.updates import Assign, assign, version_of, versioned
+from detent.kernel.definition.updates import Assign, assign, versioned
 
 __all__ = [
     "After",
@@ -63,6 +63,5 @@ __all__ = [
     "assign",
     "fill",
     "outcome_name",
-    "version_of",
     "versioned",
 ]

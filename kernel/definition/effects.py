@@ -118,7 +118,11 @@ class Call(Form[Dc, T], Generic[Dc, T]):
 
     @property
     def key(self) -> str:
-        return self.name or snake(getattr(self.effect, "__name__", "call"))
+        return (
+            self.name
+            if isinstance(self.name, str)
+            else snake(getattr(self.effect, "__name__", "call"))
+        )
 
     @property
     def possible(self) -> tuple[type[Event], ...]:
@@ -128,7 +132,7 @@ class Call(Form[Dc, T], Generic[Dc, T]):
         return (
             Returned,
             Failed,
-            *getattr(self.effect, "fails", ()),
+            *_fails(self.effect),
             *((TimedOut,) if timed else ()),
             *((InDoubt,) if doubtful else ()),
             *((Declined,) if self.breaker is not None else ()),
@@ -214,7 +218,7 @@ class Wait(Form[Dc, T], Generic[Dc, T]):
 
     @property
     def key(self) -> str:
-        return self.name or "wait"
+        return self.name if isinstance(self.name, str) else "wait"
 
     @property
     def possible(self) -> tuple[type[Event], ...]:
@@ -258,7 +262,11 @@ class Spawn(Form[Dc, R], Generic[Dc, R]):
 
     @property
     def key(self) -> str:
-        return self.name or snake(str(getattr(self.machine, "name", "spawn")))
+        return (
+            self.name
+            if isinstance(self.name, str)
+            else snake(str(getattr(self.machine, "name", "spawn")))
+        )
 
     @property
     def possible(self) -> tuple[type[Event], ...]:
@@ -305,7 +313,7 @@ class Send(Form[Dc, Receipt], Generic[Dc]):
 
     @property
     def key(self) -> str:
-        return self.name or "send"
+        return self.name if isinstance(self.name, str) else "send"
 
     @property
     def possible(self) -> tuple[type[Event], ...]:
@@ -397,7 +405,11 @@ class Each(Doing[Dc], Generic[Dc, T]):
 
     @property
     def key(self) -> str:
-        return self.name or "_or_".join(str(getattr(form, "key", form)) for form in self.forms)
+        return (
+            self.name
+            if isinstance(self.name, str)
+            else "_or_".join(str(getattr(form, "key", form)) for form in self.forms)
+        )
 
     @property
     def possible(self) -> tuple[type[Event], ...]:
@@ -458,6 +470,12 @@ class Each(Doing[Dc], Generic[Dc, T]):
 def _call(effect: Any) -> Call[Any, Any]:
     """The form for effects of a class that was given without one."""
     return Call(effect)
+
+
+def _fails(effect: object) -> tuple[type[Failure], ...]:
+    """The failures an effect declares, if what it says can be read."""
+    declared: object = getattr(effect, "fails", ())
+    return declared if isinstance(declared, tuple) else ()
 
 
 def _class(failure: Any) -> type[Event]:

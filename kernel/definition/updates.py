@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from detent.kernel.guards import closure, parse
 
-__all__ = ["Assign", "assign", "version_of", "versioned"]
+__all__ = ["Assign", "assign", "versioned"]
 
 D = TypeVar("D")
 Any_callable = TypeVar("Any_callable", bound=Callable[..., Any])
@@ -44,12 +44,6 @@ def versioned(version: int) -> Callable[[Any_callable], Any_callable]:
         return function
 
     return declare
-
-
-def version_of(function: object) -> int:
-    """The declared version of a callable; 1 if none was."""
-    version = getattr(function, "version", 1)
-    return version if isinstance(version, int) else 1
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,7 @@
 """What is wrong in the author's code shows as Broken, says where it is, and changes nothing."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from attrs import evolve, frozen
@@ -26,7 +26,7 @@ from detent import (
     WrongInput,
     compile_machine,
 )
-from detent.kernel import Snapshot, advance, begin, recall, step
+from detent.kernel import Fired, Happened, Snapshot, advance, begin, recall, step
 
 any_machine: Any = Machine
 any_on: Any = On
@@ -187,6 +187,74 @@ def test_a_run_begins_with_what_its_machine_begins_with() -> None:
 
     with pytest.raises(WrongInput, match="class Data, not with 3"):
         begin(table, 3)
+
+
+class Maker:
+    """A callable that has no name, and does not even want to be shown."""
+
+    def __call__(self, data: object) -> Any:
+        raise ValueError("oh")
+
+    __repr__ = Shy.__repr__
+
+
+class Rude:
+    """What is no event at all."""
+
+    __repr__ = Shy.__repr__
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        Happened(10**5000, Go()),
+        Happened(True, Go()),
+        Happened(cast(int, "x"), Go()),
+        Happened(cast(int, 1.0), Go()),
+        Happened(1, cast(Event, Rude())),
+        Fired(10**5000),
+        Fired(cast(int, Rude())),
+        cast(Event, Rude()),
+        cast(Event, None),
+        cast(Event, Go),
+    ],
+    ids=lambda signal: type(signal).__name__,
+)
+def test_whatever_is_no_signal_is_refused(strange: Any) -> None:
+    many = Each(Work, lambda data: [Work()], name="many")
+    table = compile_machine(any_machine("m", *go_to(After(1, to="a"), do=many), data=Data))
+    now = step(table, begin(table, Data()).snapshot, Go()).snapshot
+
+    assert isinstance(step(table, now, strange), Rejected)
+
+
+def test_code_without_a_name_is_told_by_its_class() -> None:
+    table = compile_machine(any_machine("m", *go_to(After(Maker(), to="a")), data=Data))
+    now = begin(table, Data()).snapshot
+
+    broken = step(table, now, Go())
+
+    assert isinstance(broken, Broken)
+    assert broken.bug.callable == "Maker()"
+    assert broken == step(table, now, Go())
+
+
+def test_time_never_runs_out_of_numbers() -> None:
+    none: Any = Each(Work, lambda data: [], name="none")
+    table = compile_machine(any_machine("m", *go_to(On(none.settled), do=none), data=Data))
+    now = begin(table, Data()).snapshot
+
+    assert step(table, now, Go(), 10**18).snapshot.at == 10**18
+
+
+def test_an_event_nobody_knows_leaves_nothing_behind() -> None:
+    table = compile_machine(any_machine("m", State("a", On(Go)), data=Data))
+    now = begin(table, Data()).snapshot
+    for _ in range(5):
+        stranger: Any = frozen(type("Stranger", (Event,), {}))
+        assert isinstance(step(table, now, stranger()), Rejected)
+
+    assert set(table.layouts[now.configuration].cells) <= {Go}
 
 
 def test_a_snapshot_of_another_machine_is_refused() -> None:

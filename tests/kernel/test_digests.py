@@ -1,5 +1,6 @@
 """The two digests: what changes them, and what does not."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -206,6 +207,68 @@ def test_what_is_called_in_a_state_is_told_apart_from_what_is_not() -> None:
     seen = {digests(first(), begin=kind)[1] for kind in kinds}
 
     assert len(seen) == len(kinds)
+
+
+def test_which_class_is_the_data_is_part_of_the_shape() -> None:
+    @frozen
+    class Inner:
+        n: int = 0
+
+    @frozen
+    class Outer:
+        inner: Inner = Inner()
+
+    @frozen
+    class Held(Event):
+        outer: Outer = Outer()
+
+    one, other = (digests(first(), On(Held), data=kind) for kind in (Outer, Inner))
+
+    assert one[0] != other[0]
+
+
+def test_which_effect_returns_what_is_part_of_the_shape() -> None:
+    def two(one: Any, other: Any) -> str:
+        return digests(first(do=(wait(one, "?", name="a"), wait(other, "?", name="b"))))[0]
+
+    assert two(int, str) != two(str, int)
+
+
+def test_versions_are_seen_on_every_kind_of_row() -> None:
+    def rules(version: int) -> str:
+        timed = versioned(version)(lambda data: data)
+        return digests(first(After(1, to="last", update=timed)))[1]
+
+    assert rules(1) != rules(2)
+
+
+def test_what_a_callable_was_made_with_is_part_of_its_name() -> None:
+    @frozen
+    class AtLeast:
+        n: int
+
+        def __call__(self, data: Data, event: Go) -> bool:
+            return data.n >= self.n
+
+    def at_least(n: int, data: Data, event: Go) -> bool:
+        return data.n >= n
+
+    for make_guard in (AtLeast, lambda n: partial(at_least, n)):
+        one, same, other = (
+            digests(State("first", any_on(Go, to="last", when=make_guard(n)))) for n in (1, 1, 2)
+        )
+        assert one == same
+        assert one[1] != other[1]
+
+
+def test_what_means_the_same_has_the_same_digests() -> None:
+    def with_row(row: Any) -> tuple[str, str]:
+        return digests(State("first", row, On(Go, to="last")))
+
+    assert with_row(any_on(Go, update=assign(n="data.n+1"))) == with_row(
+        any_on(Go, update=assign(n="data.n + 1"))
+    )
+    assert with_row(After(30, to="last")) == with_row(After(30.0, to="last"))
 
 
 def test_regions_are_part_of_the_shape() -> None:

@@ -77,6 +77,30 @@ def test_an_update_that_changes_what_it_was_given_is_found() -> None:
     assert found.bug.problem.kind == "Mutation"
 
 
+def test_data_that_cannot_be_stored_is_found_before_anything_is_done() -> None:
+    table = data_table(lambda data, event: data)
+    smuggled = evolve(at_start(table), data=table.data([1]))
+
+    found = checked_step(table, smuggled, Go())
+
+    assert isinstance(found, Broken)
+    assert found.bug.problem.kind == "Unstorable"
+    assert checked_recall(table, smuggled) is None
+
+
+def test_a_bug_that_shows_another_object_each_time_is_still_that_bug() -> None:
+    kept: list[object] = []
+
+    def strange(data: Any, event: Go) -> Any:
+        kept.append(object())
+        return kept[-1]
+
+    found = checked_step(data_table(strange), at_start(data_table(strange)), Go())
+
+    assert isinstance(found, Broken)
+    assert found.bug.problem.kind == "WrongType"
+
+
 def regions(one: Any, other: Any) -> Table[Any, Any, Any]:
     """Two regions that update at the same time."""
 

@@ -4,10 +4,11 @@ import copy
 import json
 import pickle
 from datetime import UTC, date, datetime, timedelta, timezone
-from decimal import Decimal
-from enum import Enum, IntEnum, StrEnum
+from decimal import Decimal, localcontext
+from enum import KEEP, Enum, Flag, IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from attrs import define, field, frozen
@@ -147,7 +148,7 @@ def test_what_a_json_reader_gives_is_frozen() -> None:
     assert freeze(read) == FrozenMap(a=True, b=(1, FrozenMap(c=None)))
 
 
-@pytest.mark.parametrize("value", [{1: 2}, {"a": object()}, [{1}], object(), b"raw"])
+@pytest.mark.parametrize("value", [{1: 2}, {"a": object()}, [{1}], object(), b"raw", Text("a")])
 def test_what_is_no_json_is_not_frozen(value: Any) -> None:
     with pytest.raises(Unstorable):
         freeze(value)
@@ -193,8 +194,49 @@ def test_a_huge_number_can_be_written() -> None:
     assert canonical(10**5000).startswith(b'{"$int":"0x')
 
 
-def test_half_a_surrogate_pair_is_written_escaped() -> None:
-    assert canonical("é\ud800") == b'"\\u00e9\\ud800"'
+def test_half_a_surrogate_pair_is_told_from_a_whole_one() -> None:
+    assert canonical("é\ud800") == b'{"$surrogates":"00e9d800"}'
+    assert canonical(("😀", "\ud800")) != canonical(("\ud83d\ude00", "\ud800"))
+    assert canonical(FrozenMap({"\ud800": 1})).startswith(b'{"$map"')
+
+
+def test_flags_without_a_name_are_told_apart() -> None:
+    class Bits(Flag, boundary=KEEP):
+        ONE = 1
+
+    assert len({canonical(Bits(n)) for n in (0, 1, 8, 16)}) == 4
+
+
+def test_a_decimal_is_written_the_same_in_every_context() -> None:
+    with localcontext() as context:
+        context.capitals = 0
+        assert canonical(Decimal("1E+2")) == b'{"$decimal":"1E+2"}'
+
+
+def test_equal_maps_have_equal_hashes() -> None:
+    one, other = FrozenMap({1.0: "x", 0: "y"}), FrozenMap({1: "x", 0: "y"})
+
+    assert one == other
+    assert hash(one) == hash(other)
+    assert FrozenMap(items=1, self=2) == {"items": 1, "self": 2}
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    deep: Any = ()
+    for _ in range(5000):
+        deep = (deep,)
+
+    with pytest.raises(Unstorable, match="too deeply"):
+        canonical(deep)
+
+
+def test_a_zone_with_rules_is_refused() -> None:
+    with pytest.raises(Unstorable, match="astimezone"):
+        canonical(datetime(2026, 7, 1, tzinfo=ZoneInfo("Europe/Berlin")))
+
+
+def test_a_moment_beyond_all_times_is_the_last_one() -> None:
+    assert moment(10**18).year == 9999
 
 
 def test_times_keep_their_offset() -> None:

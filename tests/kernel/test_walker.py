@@ -1,15 +1,18 @@
 """Walking by hand."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from attrs import evolve, frozen
 
 from detent import (
     After,
+    Broken,
     Call,
     Each,
     Effect,
+    EndlessWalk,
     Event,
     InDoubt,
     Machine,
@@ -22,6 +25,7 @@ from detent import (
     Stopped,
     TimedOut,
     Wait,
+    WrongInput,
     compile_machine,
 )
 from detent.kernel import Fired, due, elapse, walk
@@ -173,6 +177,26 @@ def test_an_effect_of_a_walk_is_an_order_not_a_call() -> None:
 
     assert isinstance(stepped, Moved)
     assert [order.order for order in stepped.ordered] == [Charge(5)]
+
+
+def test_a_timer_that_breaks_breaks_once() -> None:
+    machine: Any = Machine("m", State("a", After(5.0, to="a", when=lambda data: 1 // 0)), data=Seen)
+
+    steps = walk(machine, Seen(), elapse(20))
+
+    assert [type(step) for step in steps] == [Moved, Broken]
+
+
+def test_timers_that_never_let_time_pass_are_told() -> None:
+    machine = Machine("m", State("a", After(0, to="b")), State("b", After(0, to="a")), data=Seen)
+
+    with pytest.raises(EndlessWalk, match="before time has passed"):
+        walk(machine, Seen(), elapse(1))
+
+
+def test_time_does_not_go_back() -> None:
+    with pytest.raises(WrongInput, match="go back"):
+        elapse(-1)
 
 
 def test_a_question_without_a_deadline_is_never_due() -> None:

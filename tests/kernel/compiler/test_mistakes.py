@@ -3,8 +3,10 @@
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
+import sys
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
+from typing import Any, Generic, TypeVar
 
 import pytest
 from attrs import define, evolve, frozen
@@ -196,9 +198,9 @@ MISTAKES: list[tuple[str, Callable[[], Any], str]] = [
     ("endless-circle", lambda: machine(State("a", Always(to="a", when="True"))), "guard"),
     ("endless-circle", lambda: machine(State("a", State("b"), Always(to="b"))), "for ever"),
     ("endless-circle", lambda: machine(State("a"), Always(to="a")), "the machine"),
-    ("bad-data", lambda: machine(State("a"), data=int), "no class of data"),
-    ("bad-data", lambda: machine(State("a"), data=None), "no class of data"),
-    ("bad-data", lambda: machine(State("a"), data=Loose), "no class of data"),
+    ("bad-data", lambda: machine(State("a"), data=int), "data=int is no record"),
+    ("bad-data", lambda: machine(State("a"), data=None), "data=None is no record"),
+    ("bad-data", lambda: machine(State("a"), data=Loose), "can be changed"),
     ("unstorable", lambda: machine(State("a"), data=Listed), "field 'names'"),
     ("unstorable", lambda: machine(State("a"), data=Listed), "field 'inner.left'"),
     ("unstorable", lambda: machine(State("a"), data=Listed), "field 'inner.right'"),
@@ -237,6 +239,21 @@ MISTAKES: list[tuple[str, Callable[[], Any], str]] = [
         "cap=None",
     ),
     ("bad-number", lambda: machine(State("a", do=Call(Work, Data.work, retry=3))), "retry=3"),
+    ("bad-number", lambda: machine(State("a", After(1e305, to="a"))), "At most 1000000000"),
+    ("bad-number", lambda: machine(State("a", After(Sec(3), to="a"))), "no number of seconds"),
+    ("bad-number", lambda: machine(State("a", do=Each(Work, list, at_most=10**5000))), "at_most="),
+    ("bad-number", lambda: machine(State("a", do=Call(Versioned, lambda d: 0))), "no number"),
+    ("no-failure", lambda: machine(State("a", do=Call(Fails, lambda d: 0))), "fails=5"),
+    ("bad-name", lambda: machine(State("a", do=Call(Work, Data.work, name=[1]))), "name=[1]"),
+    ("no-effect", lambda: machine(State("a", do=detent.Doing())), "cannot do"),
+    ("no-effect", lambda: machine(State("a", do=Each(5, list))), "cannot order 5"),
+    (
+        "unknown-state",
+        lambda: machine(State("a", On(Go, to="h"), State("b"), History("h", to=[]))),
+        "no state []",
+    ),
+    ("unstorable", lambda: machine(State("a"), data=Nest[int]), "grows whenever"),
+    ("unreachable-state", lambda: machine(State("a", On(Go, when="data.m")), State("b")), "'b'"),
     ("bad-expression", lambda: machine(State("a", On(Go, when="data.m > 0"))), "it has n"),
     ("bad-expression", lambda: machine(State("a", On(Go, when="data.n >"))), "'data.n >'"),
     ("bad-expression", lambda: machine(State("a", On(Go, when="event.near == 1"))), "far"),
@@ -329,6 +346,28 @@ class Unfrozen(Effect[int]):
 
 
 AnyEffect: Any = Effect
+T = TypeVar("T")
+
+
+class Sec(float):
+    """A number that is not only a number."""
+
+
+@frozen
+class Nest(Generic[T]):
+    """A record whose type grows."""
+
+    inner: "Nest[tuple[T, ...]] | None" = None
+
+
+@frozen
+class Versioned(Effect[int]):
+    """An effect with a version that is none."""
+
+
+@frozen
+class Fails(Effect[int]):
+    """An effect with failures that are none."""
 
 
 @frozen
@@ -348,6 +387,10 @@ class Mute(AnyEffect):  # type: ignore[misc]
 
 unchecked: Any = Odd
 unchecked.recovery = "sometimes"
+unchecked = Versioned
+unchecked.version = "2"
+unchecked = Fails
+unchecked.fails = 5
 unchecked = Worse
 unchecked.fails = (Go,)
 
@@ -410,6 +453,33 @@ def test_a_circle_that_an_inner_row_leaves_compiles() -> None:
     )
 
     assert compile_machine(leaving).name == "bad"
+
+
+def test_a_class_that_was_missing_may_be_defined_later() -> None:
+    space: dict[str, Any] = {"frozen": frozen, "__name__": "notebook"}
+    exec('@frozen\nclass Held:\n    items: "tuple[Item, ...]" = ()', space)
+    held = machine(State("a"), data=space["Held"])
+    assert codes(held) == ["unstorable"]
+    sys.modules["notebook"] = module = ModuleType("notebook")
+    module.__dict__.update(space)
+    exec("@frozen\nclass Item:\n    n: int = 0", module.__dict__)
+
+    assert compile_machine(held).name == "bad"
+
+
+def test_one_row_may_stand_twice() -> None:
+    row = After(1, to="a")
+    table = compile_machine(machine(State("a", row, row)))
+
+    assert [known.id for known in table.rows] == ["a/after/0", "a/after/1"]
+
+
+def test_data_may_be_generic() -> None:
+    @frozen
+    class Box(Generic[T]):
+        n: T
+
+    assert compile_machine(machine(State("a"), data=Box[int])).data is Box
 
 
 def test_data_may_hold_frozen_maps() -> None:

@@ -258,7 +258,7 @@ def test_an_unknown_effect_is_rejected() -> None:
     refused = start(working(On(call.returned))).send(returned(7)).last
 
     assert isinstance(refused, Rejected)
-    assert refused.why == "effect 7 is not in flight"
+    assert refused.why == "the effect is not in flight"
 
 
 def test_an_outcome_that_is_heard_twice_is_rejected() -> None:

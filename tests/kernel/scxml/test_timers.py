@@ -60,7 +60,7 @@ def test_a_timer_fires_once() -> None:
     run = start(two_timers()).send(Fired(1), Fired(1))
 
     assert isinstance(run.last, Rejected)
-    assert run.last.why == "timer 1 is not running"
+    assert run.last.why == "the timer is not running"
     assert run.marks == ("2s",)
 
 
