@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, cast
 from detent.kernel.definition import Call, Doing, Each, Letter, Order, Send, Spawn, Wait
 from detent.kernel.layout import Ladder
 from detent.kernel.names import brief, name_of, shown
-from detent.kernel.policies import LONGEST_WAIT
+from detent.kernel.policies import LONGEST_WAIT, is_wait
 from detent.kernel.signals import Event, Problem
 from detent.kernel.steps import Bug
 from detent.kernel.table import Node, Row
@@ -85,8 +85,9 @@ def seconds(row: Row, data: object) -> float:
         given: object = row.seconds(data)
     except Exception as error:
         raise _raised("seconds", row.id, _named(row.seconds), error) from error
-    if type(given) not in (int, float) or not 0 <= given <= LONGEST_WAIT:
-        raise _wrong("seconds", row.id, _named(row.seconds), given, "a number of seconds from 0 on")
+    if not is_wait(given):
+        wanted = f"a number of seconds from 0 to {LONGEST_WAIT}"
+        raise _wrong("seconds", row.id, _named(row.seconds), given, wanted)
     return given
 
 
@@ -129,16 +130,24 @@ def endless(limit: int, took: Sequence[tuple[str, ...]]) -> Broke:
     return Broke(Bug(last[-1] if last else "begin", "rows", "", Problem("Endless", what)))
 
 
-def _placed(each: Each[Any, Any], order: object, place: Place) -> tuple[int, object]:
+def _placed(each: Each[Any, Any], order: Any, place: Place) -> tuple[int, object]:
     """An order with the form that gives it: the one it was made by, or the one for effects of its class."""
     for index, form in enumerate(each.forms):
-        if type(order) is Order:
-            if order.form == form:
-                return index, _checked(form, order.args, place, each.make)
-        elif isinstance(form, Call) and type(order) is form.effect:
+        if _is_made_by(order, form):
+            return index, _checked(form, order.args, place, each.make)
+        if _is_exactly(order, getattr(form, "effect", None)):
             return index, order
     wanted = " or ".join(map(_wanted, each.forms))
     raise _wrong("make", _place(place), _named(each.make), order, f"orders that are {wanted}")
+
+
+def _is_made_by(order: Any, form: Doing[Any]) -> bool:
+    return _is_exactly(order, Order) and order.form == form
+
+
+def _is_exactly(value: object, kind: Any) -> bool:
+    """Whether a value is of a class, and not of one derived from it, whatever its own code says."""
+    return type(value) is kind
 
 
 def _wanted(form: Doing[Any]) -> str:

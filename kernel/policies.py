@@ -4,14 +4,20 @@ Left out on purpose: carrying a policy out, which needs a clock, and is the sche
 """
 
 import math
+from typing import TypeGuard, cast
 
 from attrs import frozen
 
-__all__ = ["LONGEST_WAIT", "Retry"]
+__all__ = ["LONGEST_WAIT", "Retry", "is_wait"]
 
 LONGEST_WAIT = (
     1_000_000_000  # seconds: thirty years; what is to wait longer is to wait for something else
 )
+
+
+def is_wait(seconds: object) -> TypeGuard[float]:
+    """Whether something is a number of seconds that somebody may wait."""
+    return type(seconds) in (int, float) and 0 <= cast(float, seconds) <= LONGEST_WAIT
 
 
 @frozen

@@ -6,6 +6,7 @@ them ask here, so that they cannot disagree.
 Rule 1: a shape is a value; two annotations that mean the same have equal shapes (`Optional[int]`, `None | int`).
 Rule 2: a description of a shape is the same text in every process and on every version of Python.
 Rule 3: records are not unfolded until somebody asks for their fields, so classes may refer to themselves.
+The file is long because Python has many ways to write one type.
 Left out on purpose: whether a value fits its shape, which is asked when a value is read back.
 """
 
@@ -172,10 +173,9 @@ def shape_of(annotation: object, bindings: Bindings = types.MappingProxyType({})
         return Scalar(SCALARS[annotation])
     origin = typing.get_origin(annotation)
     if alias := getattr(origin, "__value__", None):  # `type X[T] = ...` of Python 3.12
-        given = zip(origin.__type_params__, typing.get_args(annotation), strict=False)
-        return shape_of(
-            alias, {**bindings, **{name: shape_of(one, bindings) for name, one in given}}
-        )
+        parameters: tuple[Any, ...] = getattr(origin, "__type_params__", ())
+        given = [shape_of(one, bindings) for one in typing.get_args(annotation)]
+        return shape_of(alias, {**bindings, **dict(zip(parameters, given, strict=False))})
     if origin is None:
         return _plain(annotation, bindings)
     return _generic(origin, typing.get_args(annotation), annotation, bindings)

@@ -142,6 +142,7 @@ def moment(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=min(microseconds, LAST))
 
 
+SCALAR_CLASSES = (str, int, float, bytes, tuple, FrozenMap)
 _JSON_SCALARS = (type(None), bool, int, float, str)
 Writer: TypeAlias = Callable[[Any], Tree]
 
@@ -153,18 +154,17 @@ def _written(value: object) -> Tree:
     return writer(value)
 
 
-def _writer_of(kind: type[Any]) -> Writer:
+def _writer_of(kind: Any) -> Writer:
     """How values of a class met for the first time are written. Subclasses of scalars are other values."""
     if issubclass(kind, Enum):
         return _flag if issubclass(kind, Flag) else _enum
-    if attrs.has(kind) and not issubclass(kind, str | int | float | bytes | tuple | FrozenMap):
-        if not attrs.inspect(kind).is_frozen:
-            raise Unstorable(
-                f"{kind.__qualname__} can be changed after it was made: use attrs.frozen"
-            )
-        names = tuple(a.name for a in attrs.fields(kind) if a.init)
-        return partial(_record, kind.__name__, names)
-    raise Unstorable(_advice(kind))
+    if issubclass(kind, SCALAR_CLASSES) or "__attrs_attrs__" not in dir(kind):
+        raise Unstorable(_advice(kind))
+    if not attrs.inspect(kind).is_frozen:
+        name = kind.__qualname__
+        raise Unstorable(f"{name} can be changed after it was made: use attrs.frozen")
+    names = tuple(a.name for a in attrs.fields(kind) if a.init)
+    return partial(_record, kind.__name__, names)
 
 
 def _advice(kind: type[Any]) -> str:

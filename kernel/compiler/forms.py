@@ -1,13 +1,13 @@
 """The effects of a machine: each form is looked at once, whatever states order by it."""
 
-from typing import Any, cast
+from typing import Any
 
 from detent.kernel.compiler.context import check_callable, is_event_class
 from detent.kernel.compiler.notes import Notes, class_name
 from detent.kernel.compiler.outline import Sketch
 from detent.kernel.definition import Call, Doing, Each, Form, Machine, Send, Spawn, Wait
 from detent.kernel.names import shown
-from detent.kernel.policies import LONGEST_WAIT, Retry
+from detent.kernel.policies import LONGEST_WAIT, Retry, is_wait
 from detent.kernel.shapes import is_frozen
 from detent.kernel.signals import Effect, Failure
 
@@ -63,10 +63,11 @@ def _check(written: Doing[Any], notes: Notes, place: str) -> None:
             if not isinstance(form.question, str):
                 check_callable(notes, place, "question", form.question, ("data",))
         case Send():
+            sent: object = form.event
             if not isinstance(form.run, str):
                 check_callable(notes, place, "run", form.run, ("data",))
-            if not is_event_class(type(form.event)):
-                check_callable(notes, place, "event", form.event, ("data",))
+            if not is_event_class(type(sent)):
+                check_callable(notes, place, "event", sent, ("data",))
         case _:
             right = "Use Call, Each, Spawn, Wait or Send."
             notes.add("no-effect", place, f"{form!r} is no kind of effect.", right)
@@ -119,35 +120,44 @@ def _check_inner(form: Form[Any, Any], notes: Notes, place: str) -> None:
             pass
 
 
-def _check_effect(effect: object, notes: Notes, place: str) -> None:
+def _check_effect(effect: Any, notes: Notes, place: str) -> None:
     name = class_name(effect)
-    if not (isinstance(effect, type) and issubclass(effect, Effect)):
+    if not _is_effect(effect):
         right = "Derive a class from Effect[...], with attrs.frozen above it."
         notes.add("no-effect", place, f"{name} is no effect.", right)
         return
-    kind = cast(type[Effect[Any]], effect)
-    if not is_frozen(kind):
+    if not is_frozen(effect):
         notes.add("not-frozen", place, f"{name} is not frozen.", "Put attrs.frozen above it.")
-    if kind.recovery not in RECOVERIES:
+    if effect.recovery not in RECOVERIES:
         right = f"It is one of {', '.join(RECOVERIES)}."
-        notes.add("bad-recovery", place, f"{name} has recovery={kind.recovery!r}.", right)
-    if type(kind.version) is not int:
-        notes.add("bad-number", place, f"{name} has version={shown(kind.version)}, no number.")
-    if not isinstance(kind.fails, tuple):
-        notes.add("no-failure", place, f"{name} has fails={shown(kind.fails)}, no failures.")
-        return
-    for failure in kind.fails:
-        declared: object = failure
-        if not is_event_class(declared) or not issubclass(failure, Failure):
-            right = "Derive it from Failure, with attrs.frozen above it."
-            what = f"{name} fails as {class_name(declared)}, which is no declared failure."
-            notes.add("no-failure", place, what, right)
+        notes.add("bad-recovery", place, f"{name} has recovery={effect.recovery!r}.", right)
+    if type(effect.version) is not int:
+        notes.add("bad-number", place, f"{name} has version={shown(effect.version)}, no number.")
+    if not isinstance(effect.fails, tuple):
+        notes.add("no-failure", place, f"{name} has fails={shown(effect.fails)}, no failures.")
+    elif odd := _odd(effect):
+        right = "Derive it from Failure, with attrs.frozen above it."
+        what = f"{name} fails as {class_name(odd[0])}, which is no declared failure."
+        notes.add("no-failure", place, what, right)
+
+
+def _is_effect(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Effect)
+
+
+def _odd(effect: Any) -> list[object]:
+    """What an effect declares as failures that are none."""
+    return [one for one in effect.fails if not _is_failure(one)]
+
+
+def _is_failure(kind: object) -> bool:
+    return isinstance(kind, type) and is_event_class(kind) and issubclass(kind, Failure)
 
 
 def _check_seconds(name: str, seconds: object, notes: Notes, place: str) -> None:
     if seconds is None:
         return
-    if type(seconds) not in (int, float) or not 0 < cast(float, seconds) <= LONGEST_WAIT:
+    if not is_wait(seconds) or not seconds:
         right = f"It is a number of seconds above zero, at most {LONGEST_WAIT}."
         notes.add("bad-number", place, f"{name}={shown(seconds)} is no time to wait.", right)
 

@@ -26,7 +26,7 @@ from detent.kernel.errors import InvalidExpression
 from detent.kernel.guards import Expression, closure, findings, parse
 from detent.kernel.inference import fits, kind_of
 from detent.kernel.names import brief, name_of, shown
-from detent.kernel.policies import LONGEST_WAIT
+from detent.kernel.policies import LONGEST_WAIT, is_wait
 from detent.kernel.shapes import Record, Shape, described, fields_of, merged, shape_of
 from detent.kernel.signals import Event, Failure
 from detent.kernel.table import Otherwise, Row, RowKind, Trigger
@@ -180,11 +180,10 @@ def _check_kind(context: Context, sketch: Sketch, written: Any, place: str) -> N
         seconds: object = written.seconds
         if callable(seconds):
             check_callable(context.notes, place, "seconds", seconds, ("data",))
-        elif type(seconds) not in (int, float):
-            context.notes.add("bad-number", place, f"{shown(seconds)} is no number of seconds.")
-        elif not 0 <= written.seconds <= LONGEST_WAIT:
-            what = f"{shown(seconds)} seconds never pass."
-            context.notes.add("bad-number", place, what, f"At most {LONGEST_WAIT} do.")
+        elif not is_wait(seconds):
+            right = f"Give it a number from 0 to {LONGEST_WAIT}, or a pure function of the data."
+            what = f"{shown(seconds)} is no number of seconds that pass."
+            context.notes.add("bad-number", place, what, right)
 
 
 def _target(context: Context, sketch: Sketch, to: object, place: str) -> int | None:

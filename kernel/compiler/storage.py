@@ -79,7 +79,7 @@ def _written_by(form: Doing[Any]) -> Iterator[tuple[str, Shape]]:
         if isinstance(inner, Send) and isinstance(inner.event, Event):
             yield f"effect {inner.key}", shape_of(type(inner.event))
         if isinstance(inner, Call | Wait | Send):
-            back = outcome_shape(inner, Returned)
+            back = outcome_shape(inner, Returned)  # pyright: ignore[reportUnknownArgumentType]
             yield f"effect {inner.key}, what comes back", back
 
 

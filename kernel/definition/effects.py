@@ -3,6 +3,7 @@
 Rule 1: a form is a value. Rows refer to it by its outcomes (`charge.returned`), documents by its name ("charge").
 Rule 2: the outcomes of a form are a closed set, known before anything runs (`possible`).
 Rule 3: nothing is checked here: a wrong argument is kept, and the compiler names it together with everything else.
+The file is long because overloads are: what each form does is said in a few lines.
 """
 
 from collections.abc import Callable, Iterable
@@ -474,7 +475,7 @@ def _call(effect: Any) -> Call[Any, Any]:
 
 def _fails(effect: object) -> tuple[type[Failure], ...]:
     """The failures an effect declares, if what it says can be read."""
-    declared: object = getattr(effect, "fails", ())
+    declared: tuple[type[Failure], ...] = getattr(effect, "fails", ())
     return declared if isinstance(declared, tuple) else ()
 
 

@@ -31,7 +31,7 @@ ASKS_THE_WORLD = {
     *("datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
     *("uuid.uuid1", "uuid.uuid4", "uuid1", "uuid4"),
 }
-EVERYWHERE = {"trio"}  # a file of the tools may use one third-party package besides
+EVERYWHERE = {"attrs", "trio"}  # a file of the tools may use one third-party package besides
 
 every_file = pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
 pure_file = pytest.mark.parametrize(

@@ -162,6 +162,6 @@ def test_a_machine_of_the_host_is_walked(host: Host) -> None:
     assert host.python(WALK).splitlines() == [
         "begin -> cart",
         "Pay -> paying, ordered charge",
-        "Returned -> paid (completed)",
+        "charge.returned -> paid (completed)",
         "Cart(total=5, paid=5)",
     ]

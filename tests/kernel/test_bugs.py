@@ -221,7 +221,7 @@ class Rude:
     ids=lambda signal: type(signal).__name__,
 )
 def test_whatever_is_no_signal_is_refused(strange: Any) -> None:
-    many = Each(Work, lambda data: [Work()], name="many")
+    many = each(Work, lambda data: [Work()], name="many")
     table = compile_machine(any_machine("m", *go_to(After(1, to="a"), do=many), data=Data))
     now = step(table, begin(table, Data()).snapshot, Go()).snapshot
 

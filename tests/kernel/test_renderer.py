@@ -441,7 +441,7 @@ do / x ('{"x" * 57}...', 0.5 s)
 do / order (run order)
 do / send (send Pay to 'there')
 do / tell (send lambda to shop)
-do / two (each of charge (at_most_once) | wait, at most 1.000e+20, stop on failure)"""
+do / two (each of charge (at_most_once) | wait, at most 1000000, stop on failure)"""
 
 
 def test_an_effect_is_said_with_all_that_bounds_it() -> None:

@@ -180,7 +180,9 @@ def test_an_effect_of_a_walk_is_an_order_not_a_call() -> None:
 
 
 def test_a_timer_that_breaks_breaks_once() -> None:
-    machine: Any = Machine("m", State("a", After(5.0, to="a", when=lambda data: 1 // 0)), data=Seen)
+    timer: Any = After
+    row = timer(5.0, to="a", when=lambda data: 1 // 0)
+    machine: Any = Machine("m", State("a", row), data=Seen)
 
     steps = walk(machine, Seen(), elapse(20))
 

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def check(options: argparse.Namespace) -> str:
+def _check(options: argparse.Namespace) -> str:
     """Compile a machine, and say what it is."""
     table = _table(options.machine)
     states = sum(node.kind != "history" for node in table.nodes[1:])
@@ -42,7 +42,7 @@ def check(options: argparse.Namespace) -> str:
     )
 
 
-def drawn(options: argparse.Namespace) -> str:
+def _drawn(options: argparse.Namespace) -> str:
     """Draw a machine."""
     return draw(_table(options.machine), lit=options.lit, form=options.form).rstrip("\n")
 
@@ -54,9 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"detent {version('detent')}")
     commands = parser.add_subparsers(required=True, metavar="command")
     checking = commands.add_parser("check", help="compile a machine and report every mistake")
-    checking.set_defaults(run=check)
+    checking.set_defaults(run=_check)
     drawing = commands.add_parser("draw", help="draw a machine")
-    drawing.set_defaults(run=drawn)
+    drawing.set_defaults(run=_drawn)
     drawing.add_argument("--form", choices=("mermaid", "dot", "text"), default="text")
     drawing.add_argument("--lit", nargs="*", default=(), metavar="STATE", help="states to light")
     for command in (checking, drawing):

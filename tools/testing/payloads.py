@@ -7,13 +7,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from detent.kernel import FrozenMap
-from detent.kernel.shapes import (
+from detent.kernel import (
     Anything,
     Choice,
     Either,
     Exactly,
     Fixed,
+    FrozenMap,
     Keyed,
     Many,
     Record,

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from detent.kernel import (
     After,
     Always,
+    BrokenBegin,
     Defer,
     Doing,
     Done,
@@ -34,19 +35,21 @@ from detent.kernel import (
     On,
     Outcome,
     Part,
+    Record,
     Region,
     Reject,
     Settled,
+    Shape,
     Signal,
     Snapshot,
     State,
     Table,
     advance,
     begin,
+    outcome_shape,
+    shape_of,
+    unstorable,
 )
-from detent.kernel.compiler.outcomes import outcome_shape
-from detent.kernel.errors import BrokenBegin
-from detent.kernel.shapes import Record, Shape, shape_of, unstorable
 from detent.tools.testing.payloads import values
 from detent.tools.testing.samples import (
     EFFECTS,
@@ -271,12 +274,16 @@ def signals(draw: Draw, table: Table[Any, Any, Any], snapshot: Snapshot[Any]) ->
         return Fired(_pick(draw, snapshot.timers).id)
     if kind == "came":
         form, id = _pick(draw, open_effects)
-        event: Event = draw(values(_outcome(draw, table, form)))
-        if isinstance(event, Ended):  # of a child that ended as runs do
-            event = evolve(event, status=_pick(draw, CHILD_STATUSES))
-        return Happened(id, event)
+        return Happened(id, _as_runs_end(draw, draw(values(_outcome(draw, table, form)))))
     id = _index(draw, snapshot.pending.count + 2) - 1
     return Fired(id) if _one_in(draw, 2) else Happened(id, EVENTS[0]())
+
+
+def _as_runs_end(draw: Draw, event: Any) -> Event:
+    """An outcome; if it is the end of a child, one of the ways in which runs end."""
+    is_end = issubclass(type(event), Ended)
+    outcome: Event = evolve(event, status=_pick(draw, CHILD_STATUSES)) if is_end else event
+    return outcome
 
 
 def _open(flight: Flight) -> list[int]:
