@@ -156,13 +156,12 @@ class _Entering:
 
     def climb(self, index: int, domain: int) -> None:
         """Enter what is around a state, as far as the domain, with the regions beside it."""
-        for outer in self.table.ancestors(index):
+        around = self.table.ancestors(index)
+        for outer in around[: around.index(domain) + 1]:
             if outer != domain:
                 self._enter(outer)
             if self.table.nodes[outer].kind == "parallel":
                 self._complete(outer)
-            if outer == domain:
-                break
 
     def _enter(self, index: int) -> None:
         self.states.add(index)

@@ -172,7 +172,9 @@ def shape_of(annotation: object, bindings: Bindings = types.MappingProxyType({})
     if isinstance(annotation, typing.Hashable) and annotation in SCALARS:
         return Scalar(SCALARS[annotation])
     origin = typing.get_origin(annotation)
-    if alias := getattr(origin, "__value__", None):  # `type X[T] = ...` of Python 3.12
+    if alias := getattr(
+        origin, "__value__", None
+    ):  # pragma: no cover - `type X[T] = ...`, from 3.12 on
         parameters: tuple[Any, ...] = getattr(origin, "__type_params__", ())
         given = [shape_of(one, bindings) for one in typing.get_args(annotation)]
         return shape_of(alias, {**bindings, **dict(zip(parameters, given, strict=False))})
@@ -222,7 +224,7 @@ def described(shape: Shape) -> str:
             return " | ".join(map(described, members))
         case Anything():
             return "Json"
-        case Unknown():
+        case _:
             return "?"
 
 

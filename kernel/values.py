@@ -159,7 +159,7 @@ def _writer_of(kind: Any) -> Writer:
     if issubclass(kind, Enum):
         return _flag if issubclass(kind, Flag) else _enum
     if issubclass(kind, SCALAR_CLASSES) or "__attrs_attrs__" not in dir(kind):
-        raise Unstorable(_advice(kind))
+        raise Unstorable(_advice(kind))  # pyright: ignore[reportUnknownArgumentType]
     if not attrs.inspect(kind).is_frozen:
         name = kind.__qualname__
         raise Unstorable(f"{name} can be changed after it was made: use attrs.frozen")

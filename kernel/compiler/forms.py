@@ -5,7 +5,7 @@ from typing import Any
 from detent.kernel.compiler.context import check_callable, is_event_class
 from detent.kernel.compiler.notes import Notes, class_name
 from detent.kernel.compiler.outline import Sketch
-from detent.kernel.definition import Call, Doing, Each, Form, Machine, Send, Spawn, Wait
+from detent.kernel.definition import Call, Doing, Each, Form, Machine, Spawn, Wait
 from detent.kernel.names import shown
 from detent.kernel.policies import LONGEST_WAIT, Retry, is_wait
 from detent.kernel.shapes import is_frozen
@@ -62,15 +62,12 @@ def _check(written: Doing[Any], notes: Notes, place: str) -> None:
             _check_inner(form, notes, place)
             if not isinstance(form.question, str):
                 check_callable(notes, place, "question", form.question, ("data",))
-        case Send():
+        case _:  # a Send
             sent: object = form.event
             if not isinstance(form.run, str):
                 check_callable(notes, place, "run", form.run, ("data",))
             if not is_event_class(type(sent)):
                 check_callable(notes, place, "event", sent, ("data",))
-        case _:
-            right = "Use Call, Each, Spawn, Wait or Send."
-            notes.add("no-effect", place, f"{form!r} is no kind of effect.", right)
 
 
 def _check_make(make: object, notes: Notes, place: str) -> None:

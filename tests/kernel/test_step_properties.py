@@ -67,7 +67,7 @@ def is_legal(table: Table[Any, Any, Any], configuration: tuple[str, ...]) -> boo
     return whole and one_each and regions and ordered and not histories
 
 
-@settings(max_examples=times(300))
+@settings(max_examples=times(100))
 @given(walked())
 def test_every_step_has_an_answer_and_every_configuration_is_legal(
     made: Made,
@@ -79,7 +79,7 @@ def test_every_step_has_an_answer_and_every_configuration_is_legal(
         assert is_legal(table, stepped.snapshot.configuration)
 
 
-@settings(max_examples=times(150))
+@settings(max_examples=times(60))
 @given(walked(), st.data())
 def test_no_signal_whatever_raises_at_any_snapshot(made: Made, data: st.DataObject) -> None:
     table, _ = made
@@ -91,7 +91,7 @@ def test_no_signal_whatever_raises_at_any_snapshot(made: Made, data: st.DataObje
         assert isinstance(answered, Moved | Ignored | Deferred | Rejected | Broken)
 
 
-@settings(max_examples=times(150))
+@settings(max_examples=times(60))
 @given(walked())
 def test_equal_steps_come_to_equal_snapshots(made: Made) -> None:
     table, walk = made
@@ -103,7 +103,7 @@ def test_equal_steps_come_to_equal_snapshots(made: Made) -> None:
     assert first == second
 
 
-@settings(max_examples=times(150))
+@settings(max_examples=times(60))
 @given(walked())
 def test_no_step_changes_a_snapshot_that_was_there_before(
     made: Made,
@@ -117,7 +117,7 @@ def test_no_step_changes_a_snapshot_that_was_there_before(
     assert all(canonical(snapshot) == written for snapshot, written in seen)
 
 
-@settings(max_examples=times(300))
+@settings(max_examples=times(100))
 @given(walked())
 def test_what_is_refused_or_ignored_changes_nothing(
     made: Made,
@@ -129,7 +129,7 @@ def test_what_is_refused_or_ignored_changes_nothing(
             assert stepped.snapshot is before
 
 
-@settings(max_examples=times(300))
+@settings(max_examples=times(100))
 @given(walked())
 def test_entries_are_numbered_without_holes(made: Made) -> None:
     for before, stepped in steps_of(made):
@@ -138,7 +138,7 @@ def test_entries_are_numbered_without_holes(made: Made) -> None:
         assert stepped.snapshot.at >= before.at
 
 
-@settings(max_examples=times(300))
+@settings(max_examples=times(100))
 @given(walked(Features(bugs=False)))
 def test_an_outcome_reaches_nobody_but_who_ordered_it_and_who_is_around(
     made: Made,
@@ -158,7 +158,7 @@ def test_an_outcome_reaches_nobody_but_who_ordered_it_and_who_is_around(
             assert not (flight.stopping and taken)
 
 
-@settings(max_examples=times(300))
+@settings(max_examples=times(100))
 @given(walked())
 def test_what_is_in_flight_belongs_to_an_active_state_or_is_stopping(
     made: Made,
@@ -173,7 +173,7 @@ def test_what_is_in_flight_belongs_to_an_active_state_or_is_stopping(
         assert all(id < now.pending.count for id in ids)
 
 
-@settings(max_examples=times(200))
+@settings(max_examples=times(70))
 @given(walked())
 def test_what_is_ordered_is_new_and_what_is_stopped_was_there(
     made: Made,
@@ -189,7 +189,7 @@ def test_what_is_ordered_is_new_and_what_is_stopped_was_there(
             ordered |= new
 
 
-@settings(max_examples=times(200))
+@settings(max_examples=times(70))
 @given(walked())
 def test_nothing_happens_after_the_end(made: Made) -> None:
     for before, stepped in steps_of(made):
@@ -200,7 +200,7 @@ def test_nothing_happens_after_the_end(made: Made) -> None:
             assert not (isinstance(stepped, Moved) and (stepped.took or stepped.ordered))
 
 
-@settings(max_examples=times(200))
+@settings(max_examples=times(70))
 @given(walked())
 def test_after_an_advance_no_deferred_event_is_due(made: Made) -> None:
     table, walk = made
@@ -210,11 +210,12 @@ def test_after_an_advance_no_deferred_event_is_due(made: Made) -> None:
     for signal, at in walk.signals:
         answers = list(advance(table, now, signal, at))
         now = answers[-1].snapshot
-        if not isinstance(answers[-1], Broken):
-            assert recall(table, now) is None or now.pending.offered == len(now.pending.deferred)
+        if isinstance(answers[-1], Broken):
+            return  # what broke stays first in line, and nothing behind it is offered
+        assert recall(table, now) is None or now.pending.offered == len(now.pending.deferred)
 
 
-@settings(max_examples=times(100))
+@settings(max_examples=times(60))
 @given(machines(), st.sampled_from(["mermaid", "dot", "text"]))
 def test_every_machine_can_be_drawn(machine: Machine[Any, Any, Any], form: Any) -> None:
     table = compile_machine(machine)

@@ -217,7 +217,7 @@ def test_equal_maps_have_equal_hashes() -> None:
     one, other = FrozenMap({1.0: "x", 0: "y"}), FrozenMap({1: "x", 0: "y"})
 
     assert one == other
-    assert hash(one) == hash(other)
+    assert hash(one) == hash(other) == hash(one)
     assert FrozenMap(items=1, self=2) == {"items": 1, "self": 2}
 
 

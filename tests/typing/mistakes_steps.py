@@ -34,7 +34,7 @@ first.snapshot.is_in(Pay)  # wrong: mypy, pyright - states have names
 stepped = step(table, first.snapshot, Add(5))
 texts: tuple[str, ...] = stepped.snapshot.data.messages  # wrong: mypy, pyright - a Cart has none
 total: str = stepped.snapshot.data.total  # wrong: mypy, pyright - it is a number
-length = len(stepped.ordered)  # wrong: mypy, pyright - nothing is ordered unless it moved
+length: str = stepped.ordered  # wrong: mypy, pyright - these are orders
 moved: Moved[Cart] = stepped  # wrong: mypy, pyright - there are five answers
 snapshot: Snapshot[Talk] = first.snapshot  # wrong: mypy, pyright
 begun: Table[str, Cart, Cart] = table  # wrong: mypy, pyright

@@ -6,16 +6,14 @@ The file is long because there are many mistakes.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
-import sys
 from collections.abc import Callable
-from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import pytest
 from attrs import define, evolve, frozen
 
 import detent
-from detent import Effect, Event, Failure, FrozenMap, InvalidMachine, WrongInput
+from detent import Effect, Event, Failure, InvalidMachine
 
 face: Any = detent  # so that type checkers let the mistakes pass that the compiler is to find
 After, Always, Defer, Done, Each = face.After, face.Always, face.Defer, face.Done, face.Each
@@ -51,11 +49,24 @@ class Loose:
 
 
 @frozen
+class Inside:
+    """A record inside the data."""
+
+    n: int = 0
+
+
+@frozen
 class Data:
     """The data."""
 
     n: int = 0
     name: str = ""
+    maybe: int | None = None
+    pair: tuple[int, ...] = ()
+    fixed: tuple[int, int] = (0, 0)
+    inner: "Inside | None" = None
+    other: "Inside | None" = None
+    mode: Literal["on", "off"] = "on"
 
     def go(self, event: Go) -> "Data":
         """An update."""
@@ -101,6 +112,7 @@ work = Call(Work, Data.work)
 risk = Call(Risk, lambda data: Risk(), timeout=5.0)
 ask = Wait(bool, "Sure?")
 many = Each(Work, lambda data: [Work()], name="many")
+odd = Call(Data, lambda data: 0)
 small = Machine("small", State("only"), data=Data)
 
 
@@ -257,11 +269,23 @@ MISTAKES: list[tuple[str, Callable[[], Any], str]] = [
     ),
     ("unstorable", lambda: machine(State("a"), data=Nest[int]), "grows whenever"),
     ("unreachable-state", lambda: machine(State("a", On(Go, when="data.m")), State("b")), "'b'"),
-    ("bad-expression", lambda: machine(State("a", On(Go, when="data.m > 0"))), "it has n"),
+    ("bad-expression", lambda: machine(State("a", On(Go, when="data.m > 0"))), "no field 'm'"),
     ("bad-expression", lambda: machine(State("a", On(Go, when="data.n >"))), "'data.n >'"),
     ("bad-expression", lambda: machine(State("a", On(Go, when="event.near == 1"))), "far"),
     ("bad-expression", lambda: machine(State("a", On(Go, when="data.n"))), "data.n"),
     ("bad-expression", lambda: machine(State("a", On(Go, update=assign(n="data.x")))), "assign n"),
+    (
+        "bad-expression",
+        lambda: machine(State("a", On(Go, update=assign(n="data.n +")))),
+        "assign n",
+    ),
+    (
+        "no-effect",
+        lambda: machine(State("a", On(odd.returned, when="event.value"), do=odd)),
+        "Data is no effect",
+    ),
+    ("wrong-type", lambda: machine(State("a", On(Go, update=assign(maybe="data.name")))), "None"),
+    ("wrong-type", lambda: machine(State("a", On(Go, update=assign(pair="data.n")))), "tuple"),
     ("unknown-field", lambda: machine(State("a", On(Go, update=assign(m="1")))), "Fields are"),
     (
         "wrong-type",
@@ -406,88 +430,3 @@ def test_a_mistake_is_found_and_told(code: str, bad: Callable[[], Any], part: st
 
     assert f"[{code}]" in text
     assert part in text
-
-
-def test_all_mistakes_are_reported_together_in_the_order_of_the_text() -> None:
-    bad = machine(
-        State("a", On(Go, to="x"), On(42)),
-        State("a", On(Go, when="data.m")),
-        data=Listed,
-    )
-
-    assert codes(bad) == [
-        "duplicate-state",
-        "unknown-state",
-        "unknown-event",
-        "bad-expression",
-        "unstorable",
-        "unstorable",
-        "unstorable",
-    ]
-
-
-def test_mNonenames_are_not_read_out() -> None:
-    states = [State(f"s{n}", On(Go, to=f"s{n + 1}")) for n in range(20)]
-
-    text = told(machine(*states))
-
-    assert "Did you mean 's19'?" in text or "Did you mean 's2'?" in text
-    assert "States are" not in text
-
-
-def test_what_is_no_machine_cannot_be_compiled() -> None:
-    with pytest.raises(WrongInput, match="is no machine"):
-        compile_machine(42)
-
-
-def test_a_guarded_circle_compiles() -> None:
-    turning = machine(
-        State("a", Always(to="b", when="data.n < 3", update=lambda d: evolve(d, n=d.n + 1))),
-        State("b", Always(to="a")),
-    )
-
-    assert compile_machine(turning).name == "bad"
-
-
-def test_a_circle_that_an_inner_row_leaves_compiles() -> None:
-    leaving = machine(
-        State("a", Always(to="b"), State("b", Always(to="c"))),
-        State("c"),
-    )
-
-    assert compile_machine(leaving).name == "bad"
-
-
-def test_a_class_that_was_missing_may_be_defined_later() -> None:
-    space: dict[str, Any] = {"frozen": frozen, "__name__": "notebook"}
-    exec('@frozen\nclass Held:\n    items: "tuple[Item, ...]" = ()', space)
-    held = machine(State("a"), data=space["Held"])
-    assert codes(held) == ["unstorable"]
-    sys.modules["notebook"] = module = ModuleType("notebook")
-    module.__dict__.update(space)
-    exec("@frozen\nclass Item:\n    n: int = 0", module.__dict__)
-
-    assert compile_machine(held).name == "bad"
-
-
-def test_one_row_may_stand_twice() -> None:
-    row = After(1, to="a")
-    table = compile_machine(machine(State("a", row, row)))
-
-    assert [known.id for known in table.rows] == ["a/after/0", "a/after/1"]
-
-
-def test_data_may_be_generic() -> None:
-    @frozen
-    class Box(Generic[T]):
-        n: T
-
-    assert compile_machine(machine(State("a"), data=Box[int])).data is Box
-
-
-def test_data_may_hold_frozen_maps() -> None:
-    @frozen
-    class Held:
-        notes: FrozenMap[str, int] = FrozenMap()
-
-    assert compile_machine(machine(State("a"), data=Held)).data is Held
