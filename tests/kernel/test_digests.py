@@ -23,6 +23,7 @@ from detent import (
     compile_machine,
     versioned,
 )
+from tests.kernel.digests import KNOWN, MACHINES
 
 
 @frozen
@@ -276,3 +277,10 @@ def test_regions_are_part_of_the_shape() -> None:
     other = compile_machine(any_machine("m", State("a", State("b")), data=Data))
 
     assert table.shape != other.shape
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
+def test_digests_are_the_same_on_every_version_of_python(machine: Any) -> None:
+    table = compile_machine(machine)
+
+    assert (table.shape, table.rules) == KNOWN[machine.name]
