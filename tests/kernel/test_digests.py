@@ -17,6 +17,7 @@ from detent import (
     Machine,
     On,
     Region,
+    Spawn,
     State,
     Wait,
     assign,
@@ -81,6 +82,7 @@ any_on: Any = On
 call: Any = Call
 wait: Any = Wait
 each: Any = Each
+spawn: Any = Spawn
 
 
 def digests(*parts: Any, **keywords: Any) -> tuple[str, str]:
@@ -233,6 +235,20 @@ def test_which_effect_returns_what_is_part_of_the_shape() -> None:
         return digests(first(do=(wait(one, "?", name="a"), wait(other, "?", name="b"))))[0]
 
     assert two(int, str) != two(str, int)
+
+
+def test_what_a_child_results_in_is_part_of_the_shape() -> None:
+    def in_text(data: Data) -> str:
+        return str(data.n)
+
+    def in_number(data: Data) -> int:
+        return data.n
+
+    def parent(result: Any) -> str:
+        child = any_machine("child", State("only"), data=Data, result=result)
+        return digests(first(do=spawn(child, lambda data: data)))[0]
+
+    assert len({parent(None), parent(in_text), parent(in_number)}) == 3
 
 
 def test_versions_are_seen_on_every_kind_of_row() -> None:
