@@ -169,7 +169,7 @@ def shape_of(annotation: object, bindings: Bindings = types.MappingProxyType({})
         )
     if annotation is AnyJson or annotation == Json or _is_forward_json(annotation):
         return Anything()
-    if isinstance(annotation, typing.Hashable) and annotation in SCALARS:
+    if (annotation is None or isinstance(annotation, type)) and annotation in SCALARS:
         return Scalar(SCALARS[annotation])
     origin = typing.get_origin(annotation)
     if alias := getattr(

@@ -214,6 +214,7 @@ MISTAKES: list[tuple[str, Callable[[], Any], str]] = [
     ("endless-circle", lambda: machine(State("a", State("b"), Always(to="b"))), "for ever"),
     ("endless-circle", lambda: machine(State("a"), Always(to="a")), "the machine"),
     ("bad-data", lambda: machine(State("a"), data=int), "data=int is no record"),
+    ("bad-data", lambda: machine(State("a"), data=([],)), "says nothing about its values"),
     ("bad-data", lambda: machine(State("a"), data=None), "data=None is no record"),
     ("bad-data", lambda: machine(State("a"), data=Loose), "can be changed"),
     ("unstorable", lambda: machine(State("a"), data=Listed), "field 'names'"),
