@@ -3,10 +3,10 @@
 Everything here is pure: nothing reads a clock, a file, the environment or chance. The files stand on floors, and each
 imports only from those below it:
 
-    errors, policies
-    values
+    errors, policies, wire
+    values, differences, entries, vault
     names, shapes, signals
-    expressions
+    codec, expressions
     inference
     guards
     definition
@@ -14,14 +14,18 @@ imports only from those below it:
     snapshot, moves
     layout, steps
     calls, compiler
-    draft, renderer
-    stepper
-    walker, doublecheck
+    draft, renderer, scribe
+    stepper, delta
+    walker, doublecheck, recorder
+    runlog
+    frames
+    replayer, journal
 """
 
 if __name__.partition(".")[0] != "detent":
     raise ImportError(f"import me as detent.kernel, not as {__name__}")
 
+from detent.kernel.codec import decode
 from detent.kernel.compiler import compile_machine, outcome_shape
 from detent.kernel.definition import (
     After,
@@ -56,11 +60,14 @@ from detent.kernel.definition import (
     assign,
     versioned,
 )
+from detent.kernel.differences import Difference, differences
 from detent.kernel.doublecheck import checked_advance, checked_recall, checked_step
+from detent.kernel.entries import Checkpoint, Entry, Header, Origin
 from detent.kernel.errors import (
     AuthorError,
     BrokenBegin,
     CallerError,
+    DamagedLog,
     DetentError,
     EndlessWalk,
     InvalidExpression,
@@ -68,14 +75,61 @@ from detent.kernel.errors import (
     KernelBug,
     Mistake,
     NoSuchEffect,
+    NoSuchEntry,
+    NoSuchRun,
+    Unreadable,
     Unstorable,
     WorldError,
     WrongInput,
 )
 from detent.kernel.flights import Fan, Flight, Ordered
+from detent.kernel.frames import Instant, frame_at, instants
 from detent.kernel.guards import Expression, explain, parse
+from detent.kernel.journal import (
+    Cell,
+    Committed,
+    Conflict,
+    ConflictKind,
+    Delivery,
+    Fenced,
+    Journal,
+    Loaded,
+    MemoryJournal,
+    RunStatus,
+    Standing,
+    Unconfirmed,
+    Verdict,
+    Write,
+    frame_of,
+    standing_of,
+)
 from detent.kernel.policies import Retry
+from detent.kernel.recorder import Head, Recorded, Recorder
 from detent.kernel.renderer import draw
+from detent.kernel.replayer import (
+    Divergence,
+    DivergenceKind,
+    Fork,
+    ForkChoice,
+    Parting,
+    Replayed,
+    diff,
+    fork,
+    replay,
+    snapshot_at,
+)
+from detent.kernel.runlog import (
+    Footer,
+    Line,
+    Torn,
+    footer_line,
+    log_lines,
+    opening_lines,
+    read_log,
+    recorded_lines,
+    verify_log,
+)
+from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.shapes import (
     Anything,
     Choice,
@@ -84,8 +138,11 @@ from detent.kernel.shapes import (
     Fixed,
     Keyed,
     Many,
+    Personal,
     Record,
     Scalar,
+    Sealed,
+    Secret,
     Shape,
     Some,
     Unknown,
@@ -123,8 +180,9 @@ from detent.kernel.signals import (
 from detent.kernel.snapshot import End, Kept, Pending, Snapshot, Status, Timer
 from detent.kernel.stepper import advance, begin, recall, step
 from detent.kernel.steps import Broken, Bug, Deferred, Ignored, Moved, Rejected, Stepped
-from detent.kernel.table import Node, Row, Table
+from detent.kernel.table import Node, Outline, Row, Table
 from detent.kernel.values import FrozenMap, Json, canonical, digest, freeze
+from detent.kernel.vault import Beside, Key
 from detent.kernel.walker import Elapse, due, elapse, walk
 
 __all__ = [
@@ -134,18 +192,29 @@ __all__ = [
     "Anything",
     "Assign",
     "AuthorError",
+    "Beside",
     "Broken",
     "BrokenBegin",
     "Bug",
     "Call",
     "CallerError",
+    "Cell",
+    "Checkpoint",
     "Child",
     "Choice",
+    "Committed",
+    "Conflict",
+    "ConflictKind",
+    "DamagedLog",
     "Declined",
     "Defer",
     "Deferred",
     "Definition",
+    "Delivery",
     "DetentError",
+    "Difference",
+    "Divergence",
+    "DivergenceKind",
     "Doing",
     "Done",
     "Each",
@@ -156,55 +225,81 @@ __all__ = [
     "End",
     "Ended",
     "EndlessWalk",
+    "Entry",
     "Event",
     "Exactly",
     "Expression",
     "Failed",
     "Failure",
     "Fan",
+    "Fenced",
     "Final",
     "FinalStatus",
     "Fired",
     "Fixed",
     "Flight",
+    "Footer",
+    "Fork",
+    "ForkChoice",
     "Form",
     "FrozenMap",
     "Happened",
+    "Head",
+    "Header",
     "History",
     "Ignore",
     "Ignored",
     "InDoubt",
+    "Instant",
     "InvalidExpression",
     "InvalidMachine",
+    "Journal",
     "Json",
     "Kept",
     "KernelBug",
+    "Key",
     "Keyed",
     "Letter",
+    "Line",
+    "Loaded",
     "Machine",
     "Many",
+    "MemoryJournal",
     "Mistake",
     "Moved",
     "NoSuchEffect",
+    "NoSuchEntry",
+    "NoSuchRun",
     "Node",
     "On",
     "Order",
     "Ordered",
+    "Origin",
     "Outcome",
+    "Outline",
     "Part",
+    "Parting",
     "Pending",
+    "Personal",
     "Possible",
     "Problem",
     "Receipt",
     "Record",
+    "Recorded",
+    "Recorder",
     "Recovery",
     "Region",
     "Reject",
     "Rejected",
+    "Replayed",
     "Retry",
     "Returned",
     "Row",
+    "RunStatus",
     "Scalar",
+    "Scribe",
+    "Sealed",
+    "Secret",
     "Send",
     "Settled",
     "Shape",
@@ -213,6 +308,7 @@ __all__ = [
     "Some",
     "Spawn",
     "Stamp",
+    "Standing",
     "State",
     "Status",
     "Stepped",
@@ -220,10 +316,15 @@ __all__ = [
     "Table",
     "TimedOut",
     "Timer",
+    "Torn",
+    "Unconfirmed",
     "Unknown",
+    "Unreadable",
     "Unstorable",
+    "Verdict",
     "Wait",
     "WorldError",
+    "Write",
     "WrongInput",
     "advance",
     "assign",
@@ -233,25 +334,42 @@ __all__ = [
     "checked_recall",
     "checked_step",
     "compile_machine",
+    "decode",
     "described",
+    "diff",
+    "differences",
     "digest",
     "draw",
     "due",
     "elapse",
     "explain",
     "fields_of",
+    "footer_line",
+    "fork",
+    "frame_at",
+    "frame_of",
     "freeze",
+    "instants",
+    "log_lines",
     "new_id",
     "now",
+    "opening_lines",
     "outcome_shape",
     "parse",
     "random",
+    "read_log",
     "recall",
+    "recorded_lines",
+    "replay",
+    "scribe_of",
     "shape_of",
+    "snapshot_at",
     "stamp",
     "stamped",
+    "standing_of",
     "step",
     "unstorable",
+    "verify_log",
     "versioned",
     "walk",
 ]

@@ -9,9 +9,13 @@
         Unstorable
       CallerError
         NoSuchEffect
+        NoSuchEntry
+        NoSuchRun
+        Unreadable
         WrongInput
       KernelBug
       WorldError
+        DamagedLog
 
 Rule 1: a message names the machine, the place, the value, and what would have been right.
 Rule 2: the step raises none of these: what goes wrong inside it is an answer (Rejected, Broken).
@@ -23,6 +27,7 @@ __all__ = [
     "AuthorError",
     "BrokenBegin",
     "CallerError",
+    "DamagedLog",
     "DetentError",
     "EndlessWalk",
     "InvalidExpression",
@@ -30,6 +35,9 @@ __all__ = [
     "KernelBug",
     "Mistake",
     "NoSuchEffect",
+    "NoSuchEntry",
+    "NoSuchRun",
+    "Unreadable",
     "Unstorable",
     "WorldError",
     "WrongInput",
@@ -50,6 +58,19 @@ class CallerError(DetentError):
 
 class WorldError(DetentError):
     """The world outside (a store, a network, a clock) did not do what was asked of it."""
+
+
+class DamagedLog(WorldError):
+    """A log that is not as it was written: which line, of which run, which entry, and what is wrong with it."""
+
+    def __init__(self, line: int, run: str, seq: int | None, why: str) -> None:
+        self.line = line
+        self.run = run
+        self.seq = seq
+        self.why = why
+        of = f", run {run!r}" if run else ""
+        entry = "" if seq is None else f", entry {seq}" if seq else ", header"
+        super().__init__(f"line {line}{of}{entry}: {why}")
 
 
 class KernelBug(DetentError):
@@ -105,9 +126,21 @@ class EndlessWalk(AuthorError):
     """Timers of a machine follow one another without time passing."""
 
 
+class Unreadable(CallerError):
+    """Bytes that were given are not the value they should be; the message names the place."""
+
+
 class WrongInput(CallerError):
     """The input of a run is not what its machine begins with."""
 
 
 class NoSuchEffect(CallerError):
     """An answer was given to an effect that is not in flight."""
+
+
+class NoSuchEntry(CallerError):
+    """A log was asked about an entry that is not in it."""
+
+
+class NoSuchRun(CallerError):
+    """A journal was asked about a run that is not in it."""

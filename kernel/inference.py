@@ -96,6 +96,10 @@ def fits(value: Shape, field: Shape) -> bool:
             shapes.Unknown() | shapes.Anything() | shapes.Exactly(),
         ):
             return True
+        case shapes.Sealed(inner), _:
+            return fits(inner, field)
+        case _, shapes.Sealed(inner):
+            return fits(value, inner)
         case shapes.Either(members), _:
             return any(fits(member, field) for member in members)
         case _, shapes.Either(members):
@@ -160,7 +164,8 @@ def _inner(shape: Shape, name: str) -> Iterator[Shape]:
     for member in _members(shape):
         match member:
             case shapes.Record() if name in shapes.fields_of(member):
-                yield shapes.fields_of(member)[name]
+                field = shapes.fields_of(member)[name]
+                yield field.inner if isinstance(field, shapes.Sealed) else field
             case shapes.Choice() | shapes.Exactly() if name in ("name", "value"):
                 yield UNSURE
             case shapes.Scalar("date" | "datetime" | "timedelta"):
@@ -325,6 +330,8 @@ def _item(shape: Shape) -> Shape:
 
 
 def _members(shape: Shape) -> tuple[Shape, ...]:
+    if isinstance(shape, shapes.Sealed):
+        return _members(shape.inner)
     return shape.members if isinstance(shape, shapes.Either) else (shape,)
 
 

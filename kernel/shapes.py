@@ -17,11 +17,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from detent.kernel.values import FrozenMap, Json
 
@@ -35,8 +35,11 @@ __all__ = [
     "Fixed",
     "Keyed",
     "Many",
+    "Personal",
     "Record",
     "Scalar",
+    "Sealed",
+    "Secret",
     "Shape",
     "Some",
     "Unknown",
@@ -45,6 +48,7 @@ __all__ = [
     "fields_of",
     "is_frozen",
     "merged",
+    "parts_of",
     "returns",
     "shape_of",
     "unstorable",
@@ -70,6 +74,8 @@ class Exactly:
     """One of some literal values. (Spelled, because Python takes `1` and `True` for equal.)"""
 
     values: tuple[str, ...]
+    literals: tuple[Any, ...] = field(default=(), eq=False, repr=False)
+    """The values themselves, in the same order."""
 
 
 @frozen
@@ -122,6 +128,14 @@ class Anything:
 
 
 @frozen
+class Sealed:
+    """A value of a field that is kept apart from the rest, so that it can be erased."""
+
+    inner: "Shape"
+    word: "Word"
+
+
+@frozen
 class Unknown:
     """No shape: the values could not be stored, or not be read back. `why` completes «is ...»."""
 
@@ -129,9 +143,27 @@ class Unknown:
 
 
 Shape: TypeAlias = (
-    Scalar | Choice | Exactly | Many | Fixed | Some | Keyed | Record | Either | Anything | Unknown
+    Scalar
+    | Choice
+    | Exactly
+    | Many
+    | Fixed
+    | Some
+    | Keyed
+    | Record
+    | Either
+    | Anything
+    | Sealed
+    | Unknown
 )
 Bindings: TypeAlias = Mapping[Any, Shape]
+Word: TypeAlias = Literal["secret", "personal"]
+
+SECRET, PERSONAL = Literal["detent.secret"], Literal["detent.personal"]
+Secret: TypeAlias = Annotated[T, SECRET]
+"""The type of a field whose value the log keeps sealed: a key, a password. `token: Secret[str]`"""
+Personal: TypeAlias = Annotated[T, PERSONAL]
+"""The type of a field whose value the log keeps sealed, because somebody may ask to have it erased."""
 
 SCALARS: dict[object, str] = {
     type(None): "None",
@@ -224,6 +256,8 @@ def described(shape: Shape) -> str:
             return " | ".join(map(described, members))
         case Anything():
             return "Json"
+        case Sealed(inner, word):
+            return f"{word.capitalize()}[{described(inner)}]"
         case _:
             return "?"
 
@@ -256,7 +290,7 @@ def unstorable(shape: Shape, seen: frozenset[Record] = frozenset()) -> Iterator[
 def returns(function: object) -> object:
     """What a callable is annotated to return; what says nothing returns Any."""
     try:
-        return typing.get_type_hints(function).get("return", Any)
+        return typing.get_type_hints(function, include_extras=True).get("return", Any)
     except Exception:  # annotations are the author's code, and some callables have none
         return Any
 
@@ -288,7 +322,7 @@ def argument_of(kind: type, base: type) -> Shape:
 def parts_of(shape: Shape) -> tuple[Shape, ...]:
     """The shapes directly inside one that is no record."""
     match shape:
-        case Many(item) | Some(item):
+        case Many(item) | Some(item) | Sealed(item):
             return (item,)
         case Fixed(items) | Either(items):
             return items
@@ -315,7 +349,8 @@ _FIELDS: dict[Record, Mapping[str, Shape]] = {}
 
 
 def _is_forward_json(annotation: object) -> bool:
-    return isinstance(annotation, typing.ForwardRef) and annotation.__forward_arg__ == "Json"
+    name = annotation.__forward_arg__ if isinstance(annotation, typing.ForwardRef) else annotation
+    return type(name) is str and name == "Json"
 
 
 def _plain(annotation: object, bindings: Bindings) -> Shape:
@@ -346,9 +381,12 @@ def _generic(
     if origin in (typing.Union, types.UnionType):
         return _either([shape_of(member, bindings) for member in arguments])
     if origin is typing.Annotated:
-        return shape_of(arguments[0], bindings)
+        inner = shape_of(arguments[0], bindings)
+        if SECRET in arguments:
+            return Sealed(_opened(inner), "secret")
+        return Sealed(_opened(inner), "personal") if PERSONAL in arguments else inner
     if origin is typing.Literal:
-        return Exactly(tuple(sorted(map(_literal, arguments))))
+        return _exactly({_literal(argument): argument for argument in arguments})
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return Many(shape_of(arguments[0], bindings))
     inside = tuple(shape_of(argument, bindings) for argument in arguments)
@@ -357,7 +395,10 @@ def _generic(
     if origin is frozenset:
         return Some(*inside)
     if origin is FrozenMap:
-        return Keyed(*inside)
+        key, value = inside
+        if isinstance(key, Sealed):  # keys are part of the path to what they hold: all or nothing
+            return Sealed(Keyed(_opened(key), value), key.word)
+        return Keyed(key, value)
     return _record(origin, inside, annotation)
 
 
@@ -379,15 +420,36 @@ def _either(members: list[Shape]) -> Shape:
     flat: dict[Shape, None] = {}
     for member in members:
         flat.update(dict.fromkeys(member.members if isinstance(member, Either) else (member,)))
+    if seals := [member for member in flat if isinstance(member, Sealed)]:
+        return _all_sealed(flat, seals)
     if Anything() in flat or set(flat) >= JSON:
-        return Anything()
+        flat = {Anything(): None, **{member: None for member in flat if member not in JSON}}
     literals = [member for member in flat if isinstance(member, Exactly)]
     if len(literals) > 1:
-        together = {value for literal in literals for value in literal.values}
+        together = {
+            value: actual
+            for literal in literals
+            for value, actual in zip(literal.values, literal.literals, strict=True)
+        }
         flat = {member: None for member in flat if member not in literals}
-        flat[Exactly(tuple(sorted(together)))] = None
+        flat[_exactly(together)] = None
     ordered = tuple(sorted(flat, key=described))
     return ordered[0] if len(ordered) == 1 else Either(ordered)
+
+
+def _all_sealed(members: Iterable[Shape], seals: list[Sealed]) -> Shape:
+    """A union with a sealed member is sealed as a whole: which member a value is of would tell something of it."""
+    word: Word = "secret" if any(seal.word == "secret" for seal in seals) else "personal"
+    return Sealed(_either([_opened(member) for member in members]), word)
+
+
+def _opened(shape: Shape) -> Shape:
+    return _opened(shape.inner) if isinstance(shape, Sealed) else shape
+
+
+def _exactly(spelled: Mapping[str, Any]) -> Exactly:
+    words = tuple(sorted(spelled))
+    return Exactly(words, tuple(spelled[word] for word in words))
 
 
 def _read_fields(record: Record) -> dict[str, Shape]:
@@ -401,12 +463,12 @@ def _read_fields(record: Record) -> dict[str, Shape]:
 def _hints(kind: type) -> tuple[dict[str, Any], Unknown | None]:
     """The annotations of a class with names resolved; a class made inside a function knows its own name."""
     try:
-        return typing.get_type_hints(kind, localns={kind.__name__: kind}), None
+        return typing.get_type_hints(kind, localns={kind.__name__: kind}, include_extras=True), None
     except NameError:
         pass
     try:
         local = {kind.__name__: kind, "Json": AnyJson, "FrozenMap": FrozenMap}
-        return typing.get_type_hints(kind, localns=local), None
+        return typing.get_type_hints(kind, localns=local, include_extras=True), None
     except Exception as error:  # annotations are the author's code
         return {}, Unknown(f"an annotation of {kind.__name__} that cannot be resolved ({error})")
 

@@ -14,9 +14,11 @@ from attrs import field, frozen
 
 from detent.kernel.definition import Doing, Each, FinalStatus, Machine, fill
 from detent.kernel.expressions import Expression
+from detent.kernel.shapes import Shape
 from detent.kernel.signals import Event, Stopped
+from detent.kernel.wire import Tree, parsed
 
-__all__ = ["Node", "NodeKind", "Otherwise", "Row", "RowKind", "Table", "Trigger"]
+__all__ = ["Node", "NodeKind", "Otherwise", "Outline", "Row", "RowKind", "Table", "Trigger"]
 
 I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
 D = TypeVar("D")
@@ -27,6 +29,20 @@ RowKind: TypeAlias = Literal["on", "after", "always", "done"]
 Otherwise: TypeAlias = Literal["deferred", "ignored", "rejected"]
 Trigger: TypeAlias = type[Event] | tuple[str, type[Event]]
 """What a row waits for: a class of events, or an outcome of the effect of that name."""
+
+
+@frozen
+class Outline:
+    """What a table is made of, as the bytes of a tree, and the digest that stands for it."""
+
+    text: bytes = field(repr=False)
+    digest: str
+
+    @property
+    def tree(self) -> dict[str, Tree]:
+        """The outline itself."""
+        read = parsed(self.text)
+        return read if isinstance(read, dict) else {}
 
 
 @frozen(eq=False)
@@ -87,8 +103,8 @@ class Node:
 class Table(Generic[I, D, R]):
     """A compiled machine.
 
-    `shape` is the digest of what a stored snapshot depends on (states, regions, effects, fields), `rules` that of
-    what the machine does with it (targets, guards, callables by name). `machine` is what was compiled.
+    `shape` stands for what a stored snapshot depends on (states, regions, effects, fields), `rules` for what the
+    machine does with it (targets, guards, callables by name). `machine` is what was compiled.
     """
 
     machine: Machine[I, D, R]
@@ -96,8 +112,10 @@ class Table(Generic[I, D, R]):
     index: Mapping[str, int]
     forms: Mapping[str, Doing[Any]]
     events: tuple[type[Event], ...]
-    shape: str
-    rules: str
+    shape_outline: Outline
+    rules_outline: Outline
+    shapes: tuple[Shape, ...] = ()
+    """The shapes of everything that is stored."""
     data: type = field(init=False)
     """The class of the data."""
     possible: Mapping[tuple[str, int], tuple[type[Event], ...]] = field(init=False)
@@ -123,6 +141,16 @@ class Table(Generic[I, D, R]):
             possible=_possible(self.forms),
         )
         fill(self, handling=handling, excusing=excusing)
+
+    @property
+    def shape(self) -> str:
+        """The digest of what a stored snapshot depends on."""
+        return self.shape_outline.digest
+
+    @property
+    def rules(self) -> str:
+        """The digest of what the machine does."""
+        return self.rules_outline.digest
 
     def __repr__(self) -> str:
         return f"<table of {self.machine.name!r}, {len(self.nodes) - 1} states>"

@@ -8,7 +8,6 @@ Rule 3: a value is written as a tree of plain JSON. What JSON lacks is an object
 Left out on purpose: the way back from bytes to classes, which needs to know the classes.
 """
 
-import json
 import math
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,8 +22,19 @@ from uuid import UUID
 import attrs
 
 from detent.kernel.errors import Unstorable
+from detent.kernel.wire import Tree, spelled
 
-__all__ = ["FrozenMap", "Json", "Tree", "canonical", "digest", "freeze", "moment", "tree"]
+__all__ = [
+    "FrozenMap",
+    "Json",
+    "Tree",
+    "canonical",
+    "digest",
+    "freeze",
+    "moment",
+    "plain_keys",
+    "tree",
+]
 
 K = TypeVar("K")
 V = TypeVar("V", covariant=True)
@@ -90,7 +100,6 @@ class FrozenMap(Mapping[K, V]):
 
 
 Json: TypeAlias = None | bool | int | float | str | tuple["Json", ...] | FrozenMap[str, "Json"]
-Tree: TypeAlias = None | bool | int | float | str | list["Tree"] | dict[str, "Tree"]
 
 
 def freeze(value: object) -> Json:
@@ -121,7 +130,7 @@ def canonical(value: object) -> bytes:
     >>> canonical((1, True, 1.0, Decimal("1.00"), b"hi"))
     b'[1,true,1.0,{"$decimal":"1.00"},{"$bytes":"aGk="}]'
     """
-    return _spelled(tree(value))
+    return spelled(tree(value))
 
 
 def digest(value: object) -> str:
@@ -197,11 +206,16 @@ def _tuple(value: tuple[object, ...]) -> Tree:
 
 
 def _set(value: frozenset[object]) -> Tree:
-    return {"$set": sorted((_written(item) for item in value), key=_spelled)}
+    return {"$set": sorted((_written(item) for item in value), key=spelled)}
+
+
+def plain_keys(value: FrozenMap[Any, Any]) -> bool:
+    """Whether all keys of a map can be keys of an object of JSON."""
+    return all(type(key) is str and not key.startswith("$") and _is_text(key) for key in value)
 
 
 def _mapping(value: FrozenMap[Any, Any]) -> Tree:
-    if all(type(key) is str and not key.startswith("$") and _is_text(key) for key in value):
+    if plain_keys(value):
         return {key: _written(item) for key, item in value.items()}
     return {"$map": [[_written(key), _written(item)] for key, item in value.items()]}
 
@@ -267,14 +281,6 @@ _WRITERS: dict[type, Writer] = {
     ),
     UUID: partial(_tagged, "$uuid", str),
 }
-
-
-def _spelled(written: Tree) -> bytes:
-    """A tree in bytes."""
-    return _encoded(written).encode()
-
-
-_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def _rank(key: object) -> tuple[str, Any]:

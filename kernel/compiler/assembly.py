@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from attrs import evolve
 
 from detent.kernel.compiler.context import Context, check_callable
-from detent.kernel.compiler.digests import rules_digest, shape_digest
+from detent.kernel.compiler.digests import rules_outline, shape_outline
 from detent.kernel.compiler.forms import collected
 from detent.kernel.compiler.notes import Notes, class_name, closest
 from detent.kernel.compiler.outline import Sketch, outlined
@@ -23,7 +23,7 @@ from detent.kernel.errors import InvalidMachine, WrongInput
 from detent.kernel.names import shown
 from detent.kernel.shapes import Record, Unknown, shape_of
 from detent.kernel.signals import Event
-from detent.kernel.table import Node, Table
+from detent.kernel.table import Node, Outline, Table
 
 __all__ = ["compile_machine"]
 
@@ -47,6 +47,8 @@ MISLEADING = frozenset(
     }
 )
 """Mistakes after which nobody can say what leads where."""
+
+NO_OUTLINE = Outline(b"null", "")
 
 I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
 D = TypeVar("D")
@@ -84,14 +86,15 @@ def _finished(
     events: tuple[type[Event], ...],
     shapes: Any,
 ) -> Table[I, D, R]:
-    table = Table(machine, nodes, context.index, context.forms, events, "", "")
+    table = Table(machine, nodes, context.index, context.forms, events, NO_OUTLINE, NO_OUTLINE)
     if not any(mistake.code in MISLEADING for mistake in context.notes.mistakes):
         check_paths(table, context.notes)
     if context.notes.mistakes:
         return table
     forms = context.forms.values()
-    shape = shape_digest(machine, context.data, nodes, forms, shapes)
-    return evolve(table, shape=shape, rules=rules_digest(machine, nodes, forms))
+    shape = shape_outline(machine, context.data, nodes, forms, shapes)
+    rules = rules_outline(machine, nodes, forms)
+    return evolve(table, shape_outline=shape, rules_outline=rules, shapes=shapes)
 
 
 def _check_machine(machine: Machine[Any, Any, Any], notes: Notes) -> None:

@@ -1,17 +1,19 @@
-"""The two digests of a table.
+"""The two outlines of a table, and their digests.
 
-`shape` changes when a stored snapshot may no longer fit: states, regions, timers, effects, fields. `rules` changes
-when the machine does something else with it: targets, guards, and callables by name and declared version.
+`shape` is what a stored snapshot depends on: states, regions, timers, effects, fields. `rules` is what the machine
+does with it: targets, guards, and callables by name and declared version. An outline is a tree that people can read
+and programs compare; its digest stands for it.
 
 Rule 1: a digest is the same in every process and on every version of Python.
 Rule 2: code is never looked at: a changed body under the same name is told by `versioned`.
 """
 
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any
 
+from detent.kernel.codec import classes_in
 from detent.kernel.compiler.outcomes import returned_shape
-from detent.kernel.compiler.storage import classes_in
 from detent.kernel.definition import (
     Call,
     Doing,
@@ -23,118 +25,168 @@ from detent.kernel.definition import (
 )
 from detent.kernel.names import name_of
 from detent.kernel.shapes import Choice, Shape, described, fields_of
-from detent.kernel.table import Node, Row
-from detent.kernel.values import digest
+from detent.kernel.table import Node, Outline, Row
+from detent.kernel.values import tree
+from detent.kernel.wire import Tree, spelled
 
-__all__ = ["rules_digest", "shape_digest"]
-
-Nested = Any
+__all__ = ["rules_outline", "shape_outline"]
 
 
-def shape_digest(
+def shape_outline(
     machine: Machine[Any, Any, Any],
     data: Shape,
     nodes: Iterable[Node],
     forms: Iterable[Doing[Any]],
     shapes: Iterable[Shape],
-) -> str:
+) -> Outline:
     """What stored snapshots depend on."""
-    states = tuple(
-        (
-            node.name,
-            node.kind,
-            node.parent,
-            node.is_region,
-            node.deep,
-            len(node.after),
-            tuple(form.key for form in node.forms),
-        )
-        for node in nodes
+    every = tuple(nodes)
+    states = {node.name: _state_shape(node, every) for node in every}
+    effects = {form.key: _effect_shape(form) for form in sorted(forms, key=lambda form: form.key)}
+    return _outline(
+        {
+            "machine": machine.name,
+            "data": described(data),
+            "states": states,
+            "effects": effects,
+            "classes": _classes(shapes),
+        }
     )
-    effects = tuple(sorted(map(_effect_shape, forms)))
-    return digest((machine.name, described(data), states, effects, _classes(shapes)))
 
 
-def rules_digest(
+def rules_outline(
     machine: Machine[Any, Any, Any], nodes: Iterable[Node], forms: Iterable[Doing[Any]]
-) -> str:
+) -> Outline:
     """What the machine does."""
-    states = tuple(
-        (
-            node.name,
-            node.initial,
-            node.status,
-            tuple(_row_rules(row) for row in node.rows),
-            tuple(sorted((event.__name__, word) for event, word in node.otherwise.items())),
-        )
-        for node in nodes
+    every = tuple(nodes)
+    return _outline(
+        {
+            "begin": _code(machine.begin),
+            "result": _code(machine.result),
+            "defer_limit": machine.defer_limit,
+            "microsteps": machine.microsteps,
+            "states": {node.name: _state_rules(node, every) for node in every},
+            "effects": {
+                form.key: _effect_rules(form) for form in sorted(forms, key=lambda form: form.key)
+            },
+        }
     )
-    effects = tuple(sorted(map(_effect_rules, forms), key=repr))
-    limits = (machine.defer_limit, machine.microsteps)
-    return digest((_code(machine.begin), _code(machine.result), limits, states, effects))
 
 
-def _classes(shapes: Iterable[Shape]) -> Nested:
+def _outline(written: dict[str, Tree]) -> Outline:
+    text = spelled(written)
+    return Outline(text, blake2b(text, digest_size=32).hexdigest())
+
+
+def _state_shape(node: Node, nodes: tuple[Node, ...]) -> Tree:
+    return {
+        "kind": node.kind,
+        "inside": nodes[node.parent].name,
+        "is_region": node.is_region,
+        "deep": node.deep,
+        "timers": len(node.after),
+        "do": [form.key for form in node.forms],
+    }
+
+
+def _classes(shapes: Iterable[Shape]) -> Tree:
     """Every class that is stored, with its fields."""
-    found = [
-        described(shape)
-        if isinstance(shape, Choice)
-        else (described(shape), tuple((n, described(s)) for n, s in fields_of(shape).items()))
-        for shape in classes_in(shapes)
-    ]
-    return tuple(sorted(found, key=repr))
+    found: dict[str, Tree] = {}
+    for shape in sorted(classes_in(shapes), key=described):
+        name = described(shape)
+        if isinstance(shape, Choice):
+            found[shape.kind.__name__] = name
+        else:
+            found[name] = {field: described(inner) for field, inner in fields_of(shape).items()}
+    return found
 
 
-def _effect_shape(form: Doing[Any]) -> Nested:
-    outcomes = tuple(kind.__name__ for kind in form.possible)
-    returned = described(returned_shape(form))
-    return (form.key, type(form).__name__, outcomes, returned, _what(form))
+def _effect_shape(form: Doing[Any]) -> Tree:
+    return {
+        "form": type(form).__name__,
+        "outcomes": [kind.__name__ for kind in form.possible],
+        "returns": described(returned_shape(form)),
+        "orders": _what(form),
+    }
 
 
-def _what(form: Doing[Any]) -> Nested:
+def _what(form: Doing[Any]) -> Tree:
     """What a form orders."""
     match form:
         case Call(effect=effect):
-            return (effect.__name__, effect.version, effect.recovery)
+            return {
+                "effect": effect.__name__,
+                "version": effect.version,
+                "recovery": effect.recovery,
+            }
         case Each(forms=forms):
-            return tuple(_effect_shape(inner) for inner in forms)
+            return {inner.key: _effect_shape(inner) for inner in forms}
         case Spawn(machine=machine):
-            return machine.machine.name
+            name: str = machine.machine.name
+            return name
         case _:
             return None
 
 
-def _effect_rules(form: Doing[Any]) -> Nested:
-    """How a form orders it."""
-    match form:
-        case Call(make=make, timeout=timeout, retry=retry, limit=limit, breaker=breaker):
-            return (form.key, _code(make), timeout, retry, limit, breaker)
-        case Each(forms=forms, make=make, at_most=at_most, stop_on_failure=stops):
-            inner = tuple(_effect_rules(inner) for inner in forms)
-            return (form.key, inner, _code(make), at_most, stops)
-        case Wait(question=question, deadline=deadline):
-            return (form.key, _code(question), deadline)
-        case Spawn(make=make):
-            return (form.key, _code(make))
-        case Send(run=run, event=event):
-            return (form.key, _code(run), _code(event))
-        case _:  # pragma: no cover - the compiler refuses other forms
-            return form.key
+def _state_rules(node: Node, nodes: tuple[Node, ...]) -> Tree:
+    words = {event.__name__: word for event, word in node.otherwise.items()}
+    return {
+        "initial": nodes[node.initial].name,
+        "status": node.status,
+        "rows": {row.id: _row_rules(row, nodes) for row in node.rows},
+        "otherwise": dict(sorted(words.items())),
+    }
 
 
-def _row_rules(row: Row) -> Nested:
-    triggers = tuple(
+def _row_rules(row: Row, nodes: tuple[Node, ...]) -> Tree:
+    triggers: list[Tree] = [
         f"{trigger[0]}.{trigger[1].__name__}" if isinstance(trigger, tuple) else trigger.__name__
         for trigger in row.triggers
-    )
-    names = (row.guard_name, row.update_name, _code(row.seconds))
-    return (row.id, row.kind, triggers, row.target, row.reenter, *names)
+    ]
+    return {
+        "kind": row.kind,
+        "on": triggers,
+        "when": row.guard_name,
+        "update": row.update_name,
+        "to": None if row.target is None else nodes[row.target].name,
+        "reenter": row.reenter,
+        "seconds": _code(row.seconds),
+    }
 
 
-def _code(value: object) -> Nested:
+def _effect_rules(form: Doing[Any]) -> Tree:
+    """How a form orders."""
+    match form:
+        case Call(make=make, timeout=timeout, retry=retry, limit=limit, breaker=breaker):
+            return {
+                "make": _code(make),
+                "timeout": _code(timeout),
+                "retry": tree(retry),
+                "limit": limit,
+                "breaker": breaker,
+            }
+        case Each(forms=forms, make=make, at_most=at_most, stop_on_failure=stops):
+            inner = {form.key: _effect_rules(form) for form in forms}
+            return {
+                "forms": inner,
+                "make": _code(make),
+                "at_most": at_most,
+                "stop_on_failure": stops,
+            }
+        case Wait(question=question, deadline=deadline):
+            return {"question": _code(question), "deadline": _code(deadline)}
+        case Spawn(make=make):
+            return {"make": _code(make)}
+        case Send(run=run, event=event):
+            return {"run": _code(run), "event": _code(event)}
+        case _:  # pragma: no cover - the compiler refuses other forms
+            return None
+
+
+def _code(value: object) -> Tree:
     """A callable by name and version; anything else as it is."""
     if callable(value):
         return name_of(value)
     if isinstance(value, str):
         return str.__str__(value)
-    return float(value) if type(value) is int else value
+    return float(value) if type(value) is int else tree(value)

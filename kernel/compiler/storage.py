@@ -3,23 +3,20 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from detent.kernel.codec import classes_in
 from detent.kernel.compiler.context import Context
 from detent.kernel.compiler.notes import class_name
 from detent.kernel.compiler.outcomes import outcome_shape
 from detent.kernel.definition import Call, Doing, Each, Send, Wait
 from detent.kernel.shapes import (
-    Choice,
-    Record,
     Shape,
     Unknown,
-    fields_of,
-    parts_of,
     shape_of,
     unstorable,
 )
 from detent.kernel.signals import Effect, Event, Failure, Returned
 
-__all__ = ["check_storage", "classes_in"]
+__all__ = ["check_storage"]
 
 
 def check_storage(context: Context, events: Iterable[type[Event]]) -> tuple[Shape, ...]:
@@ -45,21 +42,6 @@ def _unstorable(shape: Shape) -> tuple[tuple[str, str], ...]:
         return tuple(unstorable(shape))
     except RecursionError:
         return (("", "a type that grows whenever one looks into it"),)
-
-
-def classes_in(shapes: Iterable[Shape]) -> tuple[Record | Choice, ...]:
-    """Every record and enumeration that occurs anywhere in some shapes, each once."""
-    found: dict[Record | Choice, None] = {}
-    waiting = list(shapes)
-    while waiting:
-        shape = waiting.pop()
-        if isinstance(shape, Record | Choice):
-            if shape in found:
-                continue
-            found[shape] = None
-        inside = fields_of(shape).values() if isinstance(shape, Record) else parts_of(shape)
-        waiting += inside
-    return tuple(found)
 
 
 def _written_by(form: Doing[Any]) -> Iterator[tuple[str, Shape]]:

@@ -280,11 +280,11 @@ class Spawn(Form[Dc, R], Generic[Dc, R]):
 
 
 @frozen
-class Letter:
+class Letter(Generic[Ec]):
     """An event on its way to another run."""
 
     run: str
-    event: Event
+    event: Ec
 
 
 @frozen(init=False)

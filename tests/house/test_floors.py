@@ -31,6 +31,7 @@ ASKS_THE_WORLD = {
     *("datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
     *("uuid.uuid1", "uuid.uuid4", "uuid1", "uuid4"),
 }
+PURE = {"attrs", "msgspec"}  # what the kernel and the machines may use of others
 EVERYWHERE = {"attrs", "trio"}  # a file of the tools may use one third-party package besides
 
 every_file = pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
@@ -125,8 +126,14 @@ def test_what_is_pure_asks_the_world_nothing(source: Source) -> None:
 
 
 @pure_file
-def test_what_is_pure_uses_no_package_but_attrs(source: Source) -> None:
-    assert third_party(source) <= {"attrs"}
+def test_what_is_pure_uses_no_package_but_attrs_and_msgspec(source: Source) -> None:
+    assert third_party(source) <= PURE
+
+
+def test_one_file_knows_the_wire_library() -> None:
+    users = [one.name for one in sources("kernel", "machines") if "msgspec" in third_party(one)]
+
+    assert users == ["kernel/wire.py"]
 
 
 @pytest.mark.parametrize("source", sources("tools"), ids=lambda source: source.name)

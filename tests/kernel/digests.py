@@ -11,16 +11,16 @@ MACHINES: tuple[Machine[Any, Any, Any], ...] = (order, turnstile, wide)
 
 KNOWN = {  # on every version of Python; whoever changes them changes what is stored
     "order": (
-        "6677eb800a59071f8fa4ce1686396fa9e9607ae58b6ff8841773a69589b0c48f",
-        "1e2c01b49bd8a82e39f99cabfbb7f553e6554fc39b1d719b5b3cedf6951e20b6",
+        "a24a07ecdfd8dbda648a10464f084611134928ffa1a56894723a498347d9e28b",
+        "7cab25734e8ebc10282a9e3a769b133fdf14de5046678ee9c650548c9f5b14ba",
     ),
     "turnstile": (
-        "ebc9c6d246d2fc4babb27ab2af7a8c3c3a247df6ccbac6cfcc5ec8906cbc3181",
-        "b4accd1478b568dc09b63e005d9bced5333f810e991c1866915320020bc51792",
+        "d05641b868f43fe52fba79106326dbd38510b730e18262356c7739032d150dee",
+        "fb4f080ea61dbe75c1870d94586c10c9f022b697339be2a100caba3f2624014d",
     ),
     "wide": (
-        "106c137c3a64b5a4053b281b07893b83ff6b67dddab3eab3f7881ade452da08e",
-        "fd675f76ddd311b29926b2c0a6948422a2c8f17885ac421feca056d9486052d8",
+        "7e72675b91c3146896532d52fee9ece52c1398745900a6af96212678f381fd65",
+        "c9bb0ecc7403432fbc53f6a85155ea9a062b849c0b02eec691d3cc252ec2f517",
     ),
 }
 

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import unittest
 from importlib import import_module
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def test_the_python_of_a_document_runs(path: Path) -> None:
     for name, function in space.items():
         if name.startswith("test_") and callable(function):
             function()
+        elif isinstance(function, type) and issubclass(function, unittest.TestCase):
+            result = unittest.TestResult()
+            unittest.defaultTestLoader.loadTestsFromTestCase(function).run(result)
+            assert result.testsRun
+            assert [*result.failures, *result.errors] == []
 
     assert runner.summarize(verbose=False).failed == 0
 
@@ -67,6 +73,6 @@ def test_the_machine_of_the_readme_is_the_one_of_the_examples() -> None:
     assert compile_machine(space["order"]).rules == compile_machine(example).rules
 
 
-@pytest.mark.parametrize("command", ["check", "draw"])
+@pytest.mark.parametrize("command", ["check", "draw", "verify", "show", "replay", "diff", "fork"])
 def test_the_readme_shows_every_command(command: str) -> None:
     assert f"detent {command} " in (ROOT / "README.md").read_text()

@@ -1,16 +1,28 @@
-"""The command line: `detent check` and `detent draw`, for machines given as `module:name`.
+"""The command line: `detent check` and `detent draw` for machines, given as `module:name`; `detent verify`, `show`,
+`replay`, `diff` and `fork` for run logs.
 
-Exit codes: 0 all is well, 1 the machine has mistakes, 2 the command was wrong.
+Exit codes: 0 all is well, 1 something is wrong with what was looked at, 2 the command was wrong.
 """
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from detent.kernel import DetentError, InvalidMachine, Table, WrongInput, compile_machine, draw
+from detent.kernel import (
+    DamagedLog,
+    DetentError,
+    InvalidMachine,
+    Machine,
+    Table,
+    WrongInput,
+    compile_machine,
+    draw,
+)
+from detent.tools.cli.logs import Findings, add_commands
 
 __all__ = ["main"]
 
@@ -20,13 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         told: str = options.run(options)
-    except InvalidMachine as error:
+    except (InvalidMachine, DamagedLog, Findings) as error:
         print(error, file=sys.stderr)
         return 1
     except DetentError as error:
         print(f"detent: {error}", file=sys.stderr)
         return 2
-    print(told)
+    try:
+        print(told, flush=True)
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -59,9 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     drawing.set_defaults(run=_drawn)
     drawing.add_argument("--form", choices=("mermaid", "dot", "text"), default="text")
     drawing.add_argument("--lit", nargs="*", default=(), metavar="STATE", help="states to light")
+    add_commands(commands.add_parser, _machine)
     for command in (checking, drawing):
         command.add_argument("machine", help="where it is: module:name, as in shop.orders:order")
     return parser
+
+
+def _machine(address: str) -> Machine[Any, Any, Any]:
+    """The machine at an address."""
+    return _table(address).machine
 
 
 def _table(address: str) -> Table[Any, Any, Any]:

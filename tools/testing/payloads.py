@@ -1,6 +1,5 @@
 """Hypothesis strategies for values: whatever a field of a storable type may hold."""
 
-from ast import literal_eval
 from datetime import UTC
 from functools import cache
 from typing import Any
@@ -18,6 +17,7 @@ from detent.kernel import (
     Many,
     Record,
     Scalar,
+    Sealed,
     Shape,
     Some,
     fields_of,
@@ -34,8 +34,8 @@ def values(shape: Shape) -> st.SearchStrategy[Any]:
             return _SCALARS[name]
         case Choice(kind):
             return st.sampled_from(kind)
-        case Exactly(literals):
-            return st.sampled_from(literals).map(_literal)
+        case Exactly(literals=literals):
+            return st.sampled_from(literals)
         case Many(item):
             return st.lists(values(item), max_size=4).map(tuple)
         case Fixed(items):
@@ -50,6 +50,8 @@ def values(shape: Shape) -> st.SearchStrategy[Any]:
             return st.one_of(*map(values, members))
         case Anything():
             return _JSON
+        case Sealed(inner):
+            return values(inner)
         case _:
             raise ValueError(f"nothing is {shape}")
 
@@ -57,11 +59,6 @@ def values(shape: Shape) -> st.SearchStrategy[Any]:
 def _records(shape: Record) -> st.SearchStrategy[Any]:
     fields = {name: values(inner) for name, inner in fields_of(shape).items()}
     return st.builds(shape.kind, **fields)
-
-
-def _literal(text: str) -> Any:
-    """A literal from its spelling, as `shapes` keeps it."""
-    return literal_eval(text)
 
 
 _TIMES = st.datetimes(timezones=st.just(UTC))

@@ -50,6 +50,7 @@ from detent.kernel import (
     shape_of,
     unstorable,
 )
+from detent.tools.testing.echoes import echoing
 from detent.tools.testing.payloads import values
 from detent.tools.testing.samples import (
     EFFECTS,
@@ -60,6 +61,7 @@ from detent.tools.testing.samples import (
     UPDATES,
     Tally,
 )
+from detent.tools.testing.watchdog import watchdog
 
 __all__ = ["Features", "Walk", "machines", "signals", "walks"]
 
@@ -269,12 +271,13 @@ def signals(draw: Draw, table: Table[Any, Any, Any], snapshot: Snapshot[Any]) ->
     kind = _pick(draw, [*kinds, "nothing"])
     if kind == "sent" and table.events:
         sent: Event = draw(values(shape_of(_pick(draw, table.events))))
-        return sent
+        return echoing(draw, sent, snapshot.data)
     if kind == "fired":
         return Fired(_pick(draw, snapshot.timers).id)
     if kind == "came":
         form, id = _pick(draw, open_effects)
-        return Happened(id, _as_runs_end(draw, draw(values(_outcome(draw, table, form)))))
+        outcome: Event = draw(values(_outcome(draw, table, form)))
+        return Happened(id, echoing(draw, _as_runs_end(draw, outcome), snapshot.data))
     id = _index(draw, snapshot.pending.count + 2) - 1
     return Fired(id) if _one_in(draw, 2) else Happened(id, EVENTS[0]())
 
@@ -331,8 +334,9 @@ def walks(
         signal = draw(signals(table, now))
         at = now.at + _pick(draw, (0, 1, 500_000, 90_000_000))
         walked.append((signal, at))
-        for stepped in advance(table, now, signal, at):
-            now = stepped.snapshot
+        with watchdog():
+            for stepped in advance(table, now, signal, at):
+                now = stepped.snapshot
     return Walk(input, tuple(walked))
 
 

@@ -1,0 +1,244 @@
+"""The change between two snapshots, from what is the same object in both to what is new.
+
+Rule 1: a change depends on values alone: made before or after a reload, it has the same bytes.
+Rule 2: what an entry's own event holds is not written again; nor is what the data holds, in orders and in a result;
+        nor the outcomes of an Each, when it has settled.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from detent.kernel.codec import Misfit
+from detent.kernel.delta.differ import Differ, sequence
+from detent.kernel.delta.edits import Edit
+from detent.kernel.delta.references import Index, Places, index_of, referring
+from detent.kernel.errors import Unstorable
+from detent.kernel.flights import Fan, Flight, Ordered
+from detent.kernel.scribe import Scribe, bits, write_timer
+from detent.kernel.shapes import Keyed, Many, Scalar
+from detent.kernel.snapshot import End, Kept, Snapshot
+from detent.kernel.wire import Tree
+
+__all__ = ["Changes"]
+
+NAMES = Scalar("str")
+HISTORY = Keyed(NAMES, Many(NAMES))
+NOTHING = Snapshot[Any]((), None)
+"""What a run is before it begins."""
+
+
+class Changes:
+    """Says what changed between snapshots of one machine."""
+
+    def __init__(self, scribe: Scribe) -> None:
+        self._scribe = scribe
+        self._codec = scribe.codec
+        differ = Differ(scribe.codec)
+        self._data = differ.compare(scribe.data)
+        self._write_data = scribe.codec.writer(scribe.data)
+        self._names = differ.compare(Many(NAMES))
+        self._history = differ.compare(HISTORY)
+
+    def between(
+        self, before: Snapshot[Any] | None, after: Snapshot[Any], event: Tree
+    ) -> dict[str, Edit]:
+        """The change from one snapshot to the next, given what happened. Raises Unstorable, which names the place."""
+        try:
+            return self._between(before, after, event)
+        except Misfit as misfit:
+            raise Unstorable(str(misfit)) from None
+        except RecursionError:
+            raise Unstorable("a value is nested too deeply to be written") from None
+
+    def _between(
+        self, before: Snapshot[Any] | None, after: Snapshot[Any], event: Tree
+    ) -> dict[str, Edit]:
+        old = NOTHING if before is None else before
+        change: dict[str, Edit] = {}
+        index = index_of(event, "event", {})
+        if after.configuration is not old.configuration:
+            _note(change, "in", self._names(old.configuration, after.configuration))
+        if after.data is not old.data:
+            edit = self._data_edit(before, after)
+            if edit is not None:
+                self._index_settled(old, after, index)
+                change["data"] = _pointing(edit, index)
+        if after.pending is not old.pending:
+            places = Places(self._codec, self._scribe.data, after.data)
+            self._pending(change, old, after, index, places)
+        if after.end is not old.end:
+            _note(change, "end", self._end(old.end, after))
+        return change
+
+    def _data_edit(self, before: Snapshot[Any] | None, after: Snapshot[Any]) -> Edit:
+        try:
+            if before is None:
+                return [self._write_data(after.data)]
+            return self._data(before.data, after.data)
+        except Misfit as misfit:
+            raise misfit.inside("data") from None
+
+    def _index_settled(self, old: Snapshot[Any], after: Snapshot[Any], index: Index) -> None:
+        """The outcomes of an Each that has just settled may be pointed to where they were."""
+        here = {flight.id for flight in after.pending.effects}
+        for flight in old.pending.effects:
+            if isinstance(flight, Fan) and flight.id not in here:
+                path = f"before/effects/{flight.id}/3/$fan/heard"
+                heard = (one for block in flight.heard for one in block)
+                for place, one in enumerate(heard):
+                    written = self._scribe.write_heard(flight, one)
+                    index_of(written, f"{path}/{place}", index)
+
+    def _pending(
+        self,
+        change: dict[str, Edit],
+        before: Snapshot[Any],
+        after: Snapshot[Any],
+        index: Index,
+        places: Places,
+    ) -> None:
+        old, new = before.pending, after.pending
+        if new.effects is not old.effects:
+            _note(change, "effects", self._effects(old.effects, new.effects, index, places))
+        if new.timers is not old.timers:
+            known = {timer.id: timer for timer in old.timers}
+            edits: dict[str, Edit] = {}
+            for timer in new.timers:
+                if known.pop(timer.id, None) != timer:
+                    edits[str(timer.id)] = [write_timer(timer)]
+            edits.update({str(id): [] for id in known})
+            _note(change, "timers", edits or None)
+        if new.deferred is not old.deferred:
+            edit = sequence(old.deferred, new.deferred, self._kept, self._scribe.write_kept, True)
+            _note(change, "deferred", _pointing(edit, index))
+        if new.offered != old.offered:
+            change["offered"] = [new.offered]
+        if new.history is not old.history:
+            _note(change, "history", self._history(old.history, new.history))
+        if new.count != old.count:
+            change["count"] = [new.count]
+        if new.doubts is not old.doubts:
+            edit = sequence(old.doubts, new.doubts, _numbers, _same, True)
+            _note(change, "doubts", edit)
+
+    def _kept(self, old: Kept, new: Kept) -> Edit:
+        one, other = self._scribe.write_kept(old), self._scribe.write_kept(new)
+        return None if old.seq == new.seq and one == other else [other]
+
+    # -- effects
+
+    def _effects(
+        self, old: tuple[Flight, ...], new: tuple[Flight, ...], index: Index, places: Places
+    ) -> Edit:
+        known = {flight.id: flight for flight in old}
+        edits: dict[str, Edit] = {}
+        for flight in new:
+            before = known.pop(flight.id, None)
+            if before is flight:
+                continue
+            if before is None:
+                edits[str(flight.id)] = [self._ordered(flight, places)]
+            elif edit := self._changed(before, flight, index):
+                edits[str(flight.id)] = edit
+        edits.update({str(id): [] for id in known})
+        return edits or None
+
+    def _ordered(self, flight: Flight, places: Places) -> Tree:
+        """An effect that is new, its orders pointing to what they have in common with the data."""
+        start: list[Tree] = [flight.owner, flight.form, flight.at]
+        if isinstance(flight, Ordered):
+            more: list[Tree] = [flight.part, flight.stopping]
+            order = self._order(flight, flight.part, flight.order, places)
+            return [*start, order, *(more if flight.part or flight.stopping else ())]
+        orders: list[Tree] = [
+            [part, self._order(flight, part, order, places)] for part, order in flight.orders
+        ]
+        return [*start, {"$fan": self._scribe.write_fan(flight, orders)}]
+
+    def _order(self, flight: Flight, part: int, order: object, places: Places) -> Tree:
+        try:
+            return places.written(self._scribe.order(flight.form, part), order)
+        except Misfit as misfit:
+            raise misfit.inside(f"order of {flight.form}") from None
+
+    def _changed(self, old: Flight, new: Flight, index: Index) -> Edit:
+        if isinstance(new, Fan) and isinstance(old, Fan):
+            fan = dict(self._fan_edits(old, new, index))
+            return {"3": {"$fan": fan}} if fan else None
+        if isinstance(new, Ordered) and isinstance(old, Ordered) and new.stopping != old.stopping:
+            if old.part or old.stopping:
+                return {"5": [new.stopping]}
+            return [4, 0, [new.part, new.stopping]]
+        return None
+
+    def _fan_edits(self, old: Fan, new: Fan, index: Index) -> Iterator[tuple[str, Edit]]:
+        if new.begun != old.begun:
+            yield "begun", [new.begun]
+        if new.asked != old.asked:
+            asked: list[Tree] = list(bits(new.asked))
+            yield "asked", [asked]
+        if new.heard is not old.heard:
+            count = sum(map(len, old.heard))
+            came = [self._scribe.write_heard(new, one) for one in _last(new, count)]
+            if came:
+                yield "heard", [count, 0, [referring(one, index) for one in came]]
+        if new.stopping != old.stopping:
+            yield "stopping", [new.stopping]
+
+    # -- the end
+
+    def _end(self, old: End | None, after: Snapshot[Any]) -> Edit:
+        """How a run ended; what it results in is often in the data."""
+        end = after.end
+        written: Any = self._scribe.write_end(end and _without_value(end))
+        if end is not None and end.value is not None:
+            places = Places(self._codec, self._scribe.data, after.data)
+            try:
+                value = places.written(self._scribe.result, end.value)
+            except Misfit as misfit:
+                raise misfit.inside("result") from None
+            index = index_of(self._write_data(after.data), "data", {})  # a run ends only once
+            written["value"] = referring(value, index)
+        return None if end == old else [written]
+
+
+def _without_value(end: End) -> End:
+    return End(end.status, None, end.failures)
+
+
+def _last(fan: Fan, known: int) -> list[Any]:
+    """The outcomes of a fan after so many that are known, in the order in which they came."""
+    missing = sum(map(len, fan.heard)) - known
+    found: list[Any] = []
+    for block in reversed(fan.heard):
+        if missing <= 0:
+            break
+        taken = block[max(0, len(block) - missing) :]
+        found = [*taken, *found]
+        missing -= len(taken)
+    return found
+
+
+def _pointing(edit: Edit, index: Index) -> Edit:
+    """An edit whose new values point to what they have in common with the sources."""
+    if not index or edit is None:
+        return edit
+    if isinstance(edit, dict):
+        return {key: _pointing(inner, index) for key, inner in edit.items()}
+    if isinstance(edit, list) and len(edit) == 3:
+        return [*edit[:2], referring(edit[2], index)]
+    return [referring(value, index) for value in edit] if isinstance(edit, list) else edit
+
+
+def _note(change: dict[str, Edit], key: str, edit: Edit) -> None:
+    if edit is not None:
+        change[key] = edit
+
+
+def _numbers(old: int, new: int) -> Edit:
+    return None if old == new else [new]
+
+
+def _same(value: Any) -> Tree:
+    written: Tree = value
+    return written

@@ -1,0 +1,191 @@
+"""The lines of a log: what each holds, and the chain of hashes that holds them together.
+
+Rule 1: the hash of an entry is BLAKE2b-256 over the hash before it and the entry's own bytes; that of a header is
+        over its bytes alone, or, for a fork, over the parent's hash and its bytes. A changed byte breaks the chain.
+Rule 2: a checkpoint hashes to the entry it follows and is no link of the chain, so that one may be left out; that of
+        a fork is its first link.
+Rule 3: bytes are kept as they were read or written: nothing is spelled again to be checked.
+"""
+
+from hashlib import blake2b
+from typing import Any, Literal, TypeAlias
+
+from attrs import field, frozen
+
+from detent.kernel.errors import Unreadable
+from detent.kernel.wire import NoJson, Tree, parsed, spelled
+
+__all__ = [
+    "FORMAT",
+    "AnswerWord",
+    "Checkpoint",
+    "Entry",
+    "Header",
+    "Origin",
+    "chained",
+    "read_checkpoint",
+    "read_entry",
+    "read_header",
+]
+
+FORMAT = 1
+"""Which version of the format a header is of."""
+
+AnswerWord: TypeAlias = Literal["moved", "ignored", "deferred", "rejected"]
+
+
+@frozen
+class Origin:
+    """Where a fork comes from: the entry of another run that it follows."""
+
+    run: str
+    seq: int
+    hash: str
+
+
+@frozen
+class Header:
+    """The first line of a run: which machine it is a run of, by name and digests, and when it began."""
+
+    run: str
+    machine: str
+    shape: str
+    rules: str
+    at: int = 0
+    origin: Origin | None = None
+    body: bytes = field(default=b"", repr=False, eq=False, kw_only=True)
+    hash: str = field(default="", kw_only=True)
+
+
+@frozen
+class Entry:
+    """One line of the log: what happened, what it was answered with, and what changed.
+
+    `event` is the signal as a tree, `took` names the rows of each microstep, `delta` is the change of the frame,
+    `effects` and `stopped` are the ids of what was ordered and of what was asked to stop. `cause` is the entry that
+    deferred the event, `key` the idempotency key of its sender.
+    """
+
+    seq: int
+    at: int
+    event: Tree
+    cause: int | None = None
+    key: str | None = None
+    answer: AnswerWord = "moved"
+    took: tuple[tuple[str, ...], ...] = ()
+    delta: dict[str, Tree] = field(factory=dict[str, Tree])
+    effects: tuple[int, ...] = ()
+    stopped: tuple[int, ...] = ()
+    body: bytes = field(default=b"", repr=False, eq=False, kw_only=True)
+    hash: str = field(default="", kw_only=True)
+
+
+@frozen
+class Checkpoint:
+    """A whole frame, so that reading a run need not begin at its beginning."""
+
+    seq: int
+    frame: dict[str, Tree]
+    body: bytes = field(default=b"", repr=False, eq=False, kw_only=True)
+    hash: str = field(default="", kw_only=True)
+
+
+def chained(previous: str, body: bytes) -> str:
+    """The hash that follows another."""
+    return blake2b(bytes.fromhex(previous) + body, digest_size=32).hexdigest()
+
+
+def write_header(header: Header) -> Header:
+    """A header with its bytes and its hash."""
+    tree: dict[str, Tree] = {
+        "detent": FORMAT,
+        "run": header.run,
+        "machine": header.machine,
+        "shape": header.shape,
+        "rules": header.rules,
+        "at": header.at,
+    }
+    origin = header.origin
+    if origin is not None:
+        tree["origin"] = {"run": origin.run, "seq": origin.seq, "hash": origin.hash}
+    return read_header(spelled(tree))
+
+
+def entry_body(entry: Entry) -> bytes:
+    """The bytes of an entry; what is empty is left out."""
+    tree: dict[str, Tree] = {"seq": entry.seq, "at": entry.at, "event": entry.event}
+    if entry.cause is not None:
+        tree["cause"] = entry.cause
+    if entry.key is not None:
+        tree["key"] = entry.key
+    if entry.answer != "moved":
+        tree["answer"] = entry.answer
+    if entry.took:
+        tree["took"] = [list(rows) for rows in entry.took]
+    if entry.delta:
+        tree["delta"] = entry.delta
+    if entry.effects:
+        tree["effects"] = list(entry.effects)
+    if entry.stopped:
+        tree["stopped"] = list(entry.stopped)
+    return spelled(tree)
+
+
+def read_header(body: bytes) -> Header:
+    """A header from its bytes. Raises Unreadable."""
+    tree = _object(body)
+    if tree.get("detent") != FORMAT:
+        raise Unreadable(f"this is no log of format {FORMAT}")
+    try:
+        return _header(tree, body)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(f"this is no header: {error!r}") from None
+
+
+def read_entry(body: bytes, hash: str) -> Entry:
+    """An entry from its bytes. Raises Unreadable."""
+    tree = _object(body)
+    try:
+        return Entry(
+            tree["seq"],
+            tree["at"],
+            tree["event"],
+            tree.get("cause"),
+            tree.get("key"),
+            tree.get("answer", "moved"),
+            tuple(map(tuple, tree.get("took", ()))),
+            tree.get("delta", {}),
+            tuple(tree.get("effects", ())),
+            tuple(tree.get("stopped", ())),
+            body=body,
+            hash=hash,
+        )
+    except (KeyError, TypeError) as error:
+        raise Unreadable(f"this is no entry: {error!r}") from None
+
+
+def read_checkpoint(body: bytes, hash: str) -> Checkpoint:
+    """A checkpoint from its bytes. Raises Unreadable."""
+    tree = _object(body)
+    try:
+        return Checkpoint(tree["seq"], tree["frame"], body=body, hash=hash)
+    except KeyError as error:
+        raise Unreadable(f"this is no checkpoint: {error!r}") from None
+
+
+def _header(tree: dict[str, Any], body: bytes) -> Header:
+    given = tree.get("origin")
+    origin = None if given is None else Origin(given["run"], given["seq"], given["hash"])
+    digest = chained("" if origin is None else origin.hash, body)
+    names = (tree["run"], tree["machine"], tree["shape"], tree["rules"])
+    return Header(*names, tree["at"], origin, body=body, hash=digest)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        tree = parsed(body)
+    except (NoJson, RecursionError) as error:
+        raise Unreadable(f"this is no JSON: {error}") from None
+    if type(tree) is not dict:
+        raise Unreadable("this is no JSON object")
+    return tree

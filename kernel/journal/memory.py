@@ -1,0 +1,293 @@
+"""The journal that is forgotten with the process: the reference that every store is held to.
+
+Rule 1: of entries and checkpoints only the bytes are kept, so that what is read is what was sealed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from attrs import define, evolve, field, frozen
+
+from detent.kernel.entries import Entry, Header, read_checkpoint, read_entry
+from detent.kernel.errors import NoSuchRun, WrongInput
+from detent.kernel.journal.protocol import (
+    Cell,
+    Committed,
+    Conflict,
+    ConflictKind,
+    Delivery,
+    Fenced,
+    Loaded,
+    RunStatus,
+    Standing,
+    Verdict,
+    Write,
+)
+from detent.kernel.table import Outline
+from detent.kernel.vault import Beside
+
+__all__ = ["MemoryJournal"]
+
+
+@frozen
+class _Link:
+    """An entry or a checkpoint as bytes."""
+
+    seq: int
+    hash: str
+    body: bytes
+
+
+@define(eq=False)
+class _Kept:
+    """A run in memory."""
+
+    header: Header
+    opening: tuple[int, str]
+    entries: list[_Link] = field(factory=list[_Link])
+    standing: Standing = Standing()
+    checkpoint: _Link | None = None
+    keys: dict[str, int] = field(factory=dict[str, int])
+    beside: set[str] = field(factory=set[str])
+
+    @property
+    def head(self) -> tuple[int, str]:
+        last = self.entries[-1] if self.entries else None
+        return self.opening if last is None else (last.seq, last.hash)
+
+    def later(self, seq: int, limit: int | None = None) -> tuple[Entry, ...]:
+        start = max(0, seq - self.opening[0])
+        links = self.entries[start:][:limit]
+        return tuple(read_entry(link.body, link.hash) for link in links)
+
+
+class MemoryJournal:
+    """A journal that is forgotten with the process: the reference that every store is held to."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Kept] = {}
+        self._inboxes: dict[str, dict[int, Delivery]] = {}
+        self._cells: dict[str, Cell] = {}
+        self._beside: dict[str, Beside] = {}
+        self._outlines: dict[str, Outline] = {}
+        self._epochs: dict[str, int] = {}
+        self._delivered = 0
+
+    async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
+        """See Journal."""
+        if len({write.run for write in batch}) != len(batch):
+            raise WrongInput("a batch names each run once")
+        groups: dict[str, list[Write]] = {}
+        for write in batch:
+            mark = f"run {write.run}" if write.together is None else f"mark {write.together}"
+            groups.setdefault(mark, []).append(write)
+        verdicts: dict[str, Verdict] = {}
+        for group in groups.values():
+            refused = self._refusals(group)
+            for write in group:
+                if refused:
+                    verdicts[write.run] = refused.get(write.run) or self._conflict(
+                        "together", write.run
+                    )
+                else:
+                    verdicts[write.run] = self._write(write)
+        return tuple(verdicts[write.run] for write in batch)
+
+    async def claim(self, runs: Iterable[str]) -> Mapping[str, int]:
+        """See Journal."""
+        claimed: dict[str, int] = {}
+        for run in runs:
+            epoch = self._epochs.get(run, 0) + 1
+            claimed[run] = self._epochs[run] = epoch
+        return claimed
+
+    async def load(self, run: str) -> Loaded | None:
+        """See Journal."""
+        kept = self._runs.get(run)
+        if kept is None:
+            return None
+        link = kept.checkpoint
+        checkpoint = None if link is None else read_checkpoint(link.body, link.hash)
+        entries = kept.later(0 if link is None else link.seq)
+        epoch = self._epochs.get(run, 0)
+        beside = await self.beside(kept.beside)
+        return Loaded(kept.header, epoch, kept.standing, kept.head, checkpoint, entries, beside)
+
+    async def entries(self, run: str, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
+        """See Journal."""
+        return self._run(run).later(after, limit)
+
+    async def holds(self, run: str, seq: int, hash: str) -> bool:
+        """See Journal."""
+        kept = self._runs.get(run)
+        return kept is not None and any(
+            link.seq == seq and link.hash == hash for link in kept.entries
+        )
+
+    async def taken(self, run: str, key: str) -> int | None:
+        """See Journal."""
+        return self._taken(run, key)
+
+    async def find(
+        self,
+        *,
+        due_by: int | None = None,
+        in_flight: bool | None = None,
+        held: bool | None = None,
+        statuses: Iterable[RunStatus] = (),
+        machines: Iterable[str] = (),
+        after: str = "",
+        limit: int = 1000,
+    ) -> tuple[tuple[str, Standing], ...]:
+        """See Journal."""
+        wanted, served = frozenset(statuses), frozenset(machines)
+        found: list[tuple[str, Standing]] = []
+        for run in sorted(run for run in self._runs if run > after):
+            kept = self._runs[run]
+            stands = kept.standing
+            if (
+                (due_by is None or (stands.due is not None and stands.due <= due_by))
+                and in_flight in (None, stands.in_flight)
+                and held in (None, stands.held)
+                and (not wanted or stands.status in wanted)
+                and (not served or kept.header.machine in served)
+            ):
+                found.append((run, stands))
+        return tuple(found[:limit])
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> tuple[Verdict, ...]:
+        """See Journal."""
+        return tuple(map(self._deliver, deliveries))
+
+    async def inbox(self, run: str) -> tuple[Delivery, ...]:
+        """See Journal."""
+        return tuple(self._inboxes.get(run, {}).values())
+
+    async def cells(self, names: Iterable[str]) -> tuple[Cell, ...]:
+        """See Journal."""
+        return tuple(self._cells.get(name, Cell(name)) for name in names)
+
+    async def beside(self, digests: Iterable[str]) -> Mapping[str, Beside]:
+        """See Journal."""
+        return {digest: self._beside[digest] for digest in digests if digest in self._beside}
+
+    async def erase(self, digests: Iterable[str]) -> int:
+        """See Journal."""
+        sealed = [d for d in set(digests) if d in self._beside and self._beside[d].is_sealed]
+        for digest in sealed:
+            del self._beside[digest]
+        return len(sealed)
+
+    async def outline(self, digest: str) -> Outline | None:
+        """See Journal."""
+        return self._outlines.get(digest)
+
+    # -- one group
+
+    def _refusals(self, group: Sequence[Write]) -> dict[str, Verdict]:
+        """Why the writes of a group cannot be made, by run."""
+        refused: dict[str, Verdict] = {}
+        sending: set[tuple[str, str]] = set()
+        born = {write.run for write in group if write.header is not None}
+        versions: dict[str, int] = {}
+        for write in group:
+            why = self._refusal(write, born, sending, versions)
+            if why is not None:
+                refused[write.run] = why
+        return refused
+
+    def _refusal(
+        self,
+        write: Write,
+        born: set[str],
+        sending: set[tuple[str, str]],
+        versions: dict[str, int],
+    ) -> Verdict | None:
+        kept, owner = self._runs.get(write.run), self._epochs.get(write.run, 0)
+        if write.epoch != owner:
+            return Fenced(owner)
+        if write.header is not None and kept is not None:
+            return self._conflict("exists", write.run)
+        if write.header is None and kept is None:
+            return self._conflict("unknown", write.run)
+        if kept is not None and write.after != kept.head:
+            return self._conflict("head", write.run)
+        inbox = self._inboxes.get(write.run, {})
+        takes = set(write.takes)
+        if len(takes) < len(write.takes) or not takes <= inbox.keys():
+            return self._conflict("inbox", write.run)
+        waiting = {inbox[number].key for number in write.takes}
+        for entry in write.entries:
+            if entry.key is None:
+                continue
+            mine = (write.run, entry.key)
+            known = self._taken(*mine)
+            if mine in sending or (known is not None and not (known == 0 and entry.key in waiting)):
+                return self._conflict("key", write.run)
+            sending.add(mine)
+        for sent in write.sends:
+            mine = (sent.run, sent.key)
+            if sent.run not in self._runs and sent.run not in born:
+                return self._conflict("unknown", write.run)
+            if mine in sending or self._taken(*mine) is not None:
+                return self._conflict("key", write.run)
+            sending.add(mine)
+        for cell in write.cells:
+            present = self._cells.get(cell.name, Cell(cell.name)).version
+            if versions.get(cell.name, present) != cell.version:
+                return self._conflict("cell", write.run)
+            versions[cell.name] = cell.version + 1
+        return None
+
+    def _write(self, write: Write) -> Verdict:
+        kept = self._runs.get(write.run)
+        if kept is None:
+            if write.header is None:  # pragma: no cover - refused before
+                raise NoSuchRun(f"there is no run {write.run!r}")
+            first = write.checkpoint if write.header.origin is not None else None
+            opening = (0, write.header.hash) if first is None else (first.seq, first.hash)
+            kept = self._runs[write.run] = _Kept(write.header, opening)
+        kept.entries += [_Link(entry.seq, entry.hash, entry.body) for entry in write.entries]
+        kept.keys.update({entry.key: entry.seq for entry in write.entries if entry.key is not None})
+        if (made := write.checkpoint) is not None:
+            kept.checkpoint = _Link(made.seq, made.hash, made.body)
+        kept.standing = write.standing or kept.standing
+        for number in write.takes:
+            del self._inboxes[write.run][number]
+        for sent in write.sends:
+            self._put(sent)
+        for cell in write.cells:
+            self._cells[cell.name] = evolve(cell, version=cell.version + 1)
+        kept.beside.update(one.digest for one in write.beside)
+        self._beside.update({one.digest: one for one in write.beside})
+        self._outlines.update({outline.digest: outline for outline in write.outlines})
+        return Committed(*kept.head)
+
+    def _deliver(self, delivery: Delivery) -> Verdict:
+        if delivery.run not in self._runs:
+            return self._conflict("unknown", delivery.run)
+        if self._taken(delivery.run, delivery.key) is not None:
+            return self._conflict("key", delivery.run)
+        self._put(delivery)
+        return Committed(*self._runs[delivery.run].head)
+
+    def _put(self, delivery: Delivery) -> None:
+        self._delivered += 1
+        inbox = self._inboxes.setdefault(delivery.run, {})
+        inbox[self._delivered] = evolve(delivery, number=self._delivered)
+
+    def _taken(self, run: str, key: str) -> int | None:
+        kept = self._runs.get(run)
+        if kept is not None and key in kept.keys:
+            return kept.keys[key]
+        waits = any(one.key == key for one in self._inboxes.get(run, {}).values())
+        return 0 if waits else None
+
+    def _conflict(self, kind: ConflictKind, run: str) -> Conflict:
+        kept = self._runs.get(run)
+        return Conflict(kind, *((0, "") if kept is None else kept.head))
+
+    def _run(self, run: str) -> _Kept:
+        kept = self._runs.get(run)
+        if kept is None:
+            raise NoSuchRun(f"there is no run {run!r}")
+        return kept

@@ -1,0 +1,258 @@
+"""From answers to entries: what a run's log is told of each step.
+
+Rule 1: one answer, one entry, with a number one higher than the one before. Rejected and Broken answers are none,
+        unless they say what became of an event that had been deferred; an Ignored one is none unless it has a key.
+Rule 2: a checkpoint is due when the last one and what followed are more than twice the present frame, and 16 kB. So
+        what is stored grows as what happened does, and whoever loads a run reads little more than its frame twice.
+"""
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from attrs import evolve, frozen
+
+from detent.kernel.delta import Changes, weighs
+from detent.kernel.entries import (
+    AnswerWord,
+    Checkpoint,
+    Entry,
+    Header,
+    chained,
+    entry_body,
+    write_header,
+)
+from detent.kernel.flights import Fan
+from detent.kernel.scribe import Scribe, scribe_of
+from detent.kernel.signals import Happened
+from detent.kernel.snapshot import Snapshot
+from detent.kernel.steps import Deferred, Ignored, Moved, Rejected, Stepped
+from detent.kernel.table import Table
+from detent.kernel.values import FrozenMap, tree
+from detent.kernel.vault import LARGE, Beside, Key, stowed
+from detent.kernel.wire import Tree, spelled
+
+__all__ = ["Head", "Recorded", "Recorder", "recorder_of"]
+
+SMALL = 16_384  # bytes: a log of fewer is read in one piece anyway
+ANSWERS: dict[type, AnswerWord] = {
+    Moved: "moved",
+    Deferred: "deferred",
+    Ignored: "ignored",
+    Rejected: "rejected",
+}
+
+
+@frozen
+class Head:
+    """Where the log of a run is: its last hash, how much is to be read to load it, how large its frame is at least.
+
+    `flying` is how much of that is in flight. Who does not know what is least says nothing: zero is always right.
+    """
+
+    hash: str
+    unread: int = 0
+    least: int = 0
+    flying: int = 0
+
+
+@frozen
+class Recorded:
+    """What an answer comes to in the log: the snapshot after it, the entry, and what lies beside it."""
+
+    snapshot: Snapshot[Any]
+    entry: Entry
+    head: Head
+    beside: tuple[Beside, ...] = ()
+    checkpoint: Checkpoint | None = None
+
+
+def recorder_of(table: Table[Any, Any, Any]) -> "Recorder":
+    """The recorder of a table, without a key; made once."""
+    known = _RECORDERS.get(table)
+    if known is None:
+        known = _RECORDERS[table] = Recorder(table)
+    return known
+
+
+_RECORDERS: WeakKeyDictionary[Table[Any, Any, Any], "Recorder"] = WeakKeyDictionary()
+
+
+class Recorder:
+    """Makes the entries of runs of one machine. With a key, secret and personal fields are sealed."""
+
+    def __init__(
+        self, table: Table[Any, Any, Any], key: Key | None = None, large: int = LARGE
+    ) -> None:
+        self.table = table
+        self.scribe: Scribe = scribe_of(table)
+        self._changes = Changes(self.scribe)
+        self._key = key
+        self._large = large
+
+    @property
+    def unsealed(self) -> str:
+        """The first secret or personal field that is written as it is, for want of a key; empty if there is none."""
+        return self.scribe.sealed if self._key is None else ""
+
+    def header(self, run: str, at: int = 0) -> Header:
+        """The first line of a new run."""
+        return write_header(Header(run, self.table.name, self.table.shape, self.table.rules, at))
+
+    def begin(self, header: Header, begun: Stepped[Any], input: object) -> Recorded:
+        """The first entry of a run: what it began with. Raises Unstorable, which names the place."""
+        began = {"$began": self.scribe.codec.write(self.scribe.input, input)}
+        return self._recorded(Head(header.hash), None, begun, begun.snapshot, began)
+
+    def record(
+        self, head: Head, before: Snapshot[Any], stepped: Stepped[Any], key: str | None = None
+    ) -> Recorded | None:
+        """The entry of an answer, if it has one. Raises Unstorable, which names the place."""
+        after = stepped.snapshot
+        if after.seq == before.seq:
+            if key is None or not isinstance(stepped, Ignored):
+                return None
+            after = evolve(after, seq=before.seq + 1)
+        signal: Any = stepped.signal
+        flights = before.pending.effects if isinstance(signal, Happened) else ()
+        event = self.scribe.write_signal(signal, flights)
+        return self._recorded(head, before, stepped, after, event, key)
+
+    def note(self, head: Head, before: Snapshot[Any], event: dict[str, Tree], at: int) -> Recorded:
+        """An entry that changes nothing: what happened to the run rather than in it."""
+        after = evolve(before, seq=before.seq + 1, at=max(before.at, at))
+        entry = Entry(after.seq, after.at, event)
+        return self._finished(head, before, after, entry)
+
+    def checkpoint(
+        self, snapshot: Snapshot[Any], hash: str
+    ) -> tuple[Checkpoint, tuple[Beside, ...]]:
+        """The whole frame of a snapshot, following the entry of that hash."""
+        frame = self.scribe.frame(snapshot)
+        beside: dict[str, Beside] = {}
+        tree = {"seq": snapshot.seq, "frame": stowed(frame, self._key, beside, self._large)}
+        body = spelled(tree)
+        made = Checkpoint(snapshot.seq, frame, body=body, hash=chained(hash, body))
+        return made, tuple(beside.values())
+
+    def entry(
+        self,
+        before: Snapshot[Any] | None,
+        stepped: Stepped[Any],
+        after: Snapshot[Any],
+        event: Tree,
+        key: str | None = None,
+    ) -> Entry:
+        """What an entry says, before it has bytes and a hash."""
+        moved = stepped if isinstance(stepped, Moved) else None
+        return Entry(
+            after.seq,
+            after.at,
+            event,
+            getattr(stepped, "cause", None),
+            key,
+            ANSWERS[type(stepped)],
+            () if moved is None else moved.took,
+            self._changes.between(before, after, event),
+            () if moved is None else tuple(order.id for order in moved.ordered),
+            () if moved is None else moved.stopped,
+        )
+
+    def _recorded(
+        self,
+        head: Head,
+        before: Snapshot[Any] | None,
+        stepped: Stepped[Any],
+        after: Snapshot[Any],
+        event: Tree,
+        key: str | None = None,
+    ) -> Recorded:
+        return self._finished(head, before, after, self.entry(before, stepped, after, event, key))
+
+    def _finished(
+        self, head: Head, before: Snapshot[Any] | None, after: Snapshot[Any], entry: Entry
+    ) -> Recorded:
+        """An entry with its bytes and its hash, and a checkpoint if one is due."""
+        body = entry_body(entry)
+        beside: dict[str, Beside] = {}
+        if len(body) >= self._large or (self._key is not None and self.scribe.has_seals):
+            event = stowed(entry.event, self._key, beside, self._large)
+            delta: Any = stowed(entry.delta, self._key, beside, self._large)
+            body = entry_body(evolve(entry, event=event, delta=delta))
+        hash = chained(head.hash, body)
+        made = evolve(entry, body=body, hash=hash)
+        unread = head.unread + len(body)
+        now = Head(hash, unread) if before is None else _measured(head, hash, unread, entry, before)
+        recorded = Recorded(after, made, now, tuple(beside.values()))
+        if now.unread < SMALL or now.unread <= 2 * now.least:
+            return recorded
+        return self._with_checkpoint(recorded)
+
+    def _with_checkpoint(self, recorded: Recorded) -> Recorded:
+        """The same with a checkpoint, if what is to be read is more than twice what there is."""
+        made, beside = self.checkpoint(recorded.snapshot, recorded.head.hash)
+        size = len(made.body)
+        flying = min(size, len(spelled(made.frame["effects"])))
+        head = evolve(recorded.head, least=size, flying=flying)
+        if head.unread <= 2 * size:
+            return evolve(recorded, head=head)
+        head = evolve(head, unread=size)
+        every = {one.digest: one for one in (*recorded.beside, *beside)}
+        return evolve(recorded, head=head, checkpoint=made, beside=tuple(every.values()))
+
+
+def _measured(head: Head, hash: str, unread: int, entry: Entry, before: Snapshot[Any]) -> Head:
+    """The head after an entry, with what its frame has lost at most."""
+    pending, change = before.pending, entry.delta
+    held: dict[str, Any] = {
+        "in": before.configuration,
+        "data": before.data,
+        "timers": {str(timer.id): timer for timer in pending.timers} if "timers" in change else {},
+        "deferred": pending.deferred,
+        "offered": pending.offered,
+        "history": pending.history,
+        "doubts": pending.doubts,
+    }
+    shed = sum(_shed(change[key], held[key]) for key in change.keys() & held.keys())
+    flying = head.flying
+    edits: Any = change.get("effects", {})
+    for flight in pending.effects if edits else ():
+        edit = edits.get(str(flight.id))
+        if edit is None:
+            continue
+        if edit != []:  # it is asked to stop, perhaps, and other things have been asked so far
+            gone = 8 + 8 * flight.asked.bit_count() if isinstance(flight, Fan) else 8
+        elif weighs(flight, SMALL) < SMALL:
+            gone = len(spelled(tree(flight))) + len(spelled(str(flight.id)))
+        else:
+            gone = flying  # to weigh it all would cost as much as a checkpoint does
+        shed, flying = shed + gone, max(0, flying - gone)
+    return Head(hash, unread, max(0, head.least - shed), flying)
+
+
+def _shed(edit: Tree, old: Any) -> int:
+    """How many bytes of a value go away with an edit, at most."""
+    if type(edit) is dict:
+        keys = sum(len(spelled(key)) + 2 for key, inner in edit.items() if inner == [])
+        return keys + sum(_shed(inner, _inside(old, key)) for key, inner in edit.items())
+    parts: Any = edit
+    if len(parts) == 3:
+        gone = old[parts[0] : parts[0] + parts[1]]
+        return len(spelled(tree(gone))) if gone else 0
+    if len(parts) == 2:
+        taken = spelled(parts[0])
+        return len(spelled(tree(old)) if b'"$ref"' in taken else taken)
+    return len(spelled(tree(old)))
+
+
+def _inside(old: object, key: str) -> Any:
+    """What an edit of a key is an edit of; a value that is new is nothing so far."""
+    value: Any = old
+    if key == "$set":
+        return value
+    if key == "$map":
+        return tuple(value.items())
+    if type(old) is tuple:
+        return value[int(key)]
+    if isinstance(old, FrozenMap | dict):
+        return value.get(key)
+    return getattr(value, key, None)

@@ -1,0 +1,238 @@
+"""Another run from an entry of a recorded one.
+
+Rule 1: a fork is made without the author's code, and nothing of it happens before somebody resumes it.
+Rule 2: what was in flight is asked about one by one: order it again (`rerun`), take what came of it in the parent
+        (`take`), or say that nobody knows (`doubt`). Unless told otherwise what is pure is ordered again, and what may
+        not be is in doubt; an effect for which neither is right has to be told.
+Rule 3: timers keep the time they had left.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeAlias
+
+from attrs import frozen
+
+from detent.kernel.entries import (
+    Checkpoint,
+    Entry,
+    Header,
+    Origin,
+    chained,
+    write_header,
+)
+from detent.kernel.errors import NoSuchEntry, WrongInput
+from detent.kernel.frames import Frame, followed, whole
+from detent.kernel.runlog import beside_line, checkpoint_line, header_line, outline_line, read_log
+from detent.kernel.scribe import EMPTY
+from detent.kernel.table import Outline
+from detent.kernel.values import moment, tree
+from detent.kernel.vault import Beside, Key, restored, stowed
+from detent.kernel.wire import Tree, spelled, under
+
+__all__ = ["Fork", "ForkChoice", "fork"]
+
+ForkChoice: TypeAlias = Literal["rerun", "take", "doubt"]
+
+DEFAULTS: Mapping[str, ForkChoice] = {
+    "pure": "rerun",
+    "reconcilable": "doubt",
+    "at_most_once": "doubt",
+    "Wait": "rerun",
+}
+"""What becomes of an effect in flight if nobody says: by recovery class, and questions are asked again."""
+
+
+@frozen
+class Fork:
+    """A run that begins at an entry of another: its first lines, and the outcomes that come first when it resumes."""
+
+    header: Header
+    checkpoint: Checkpoint
+    arriving: tuple[Tree, ...] = ()
+    outlines: tuple[Outline, ...] = ()
+    beside: tuple[Beside, ...] = ()
+
+    def lines(self) -> Iterator[bytes]:
+        """The log of the fork so far."""
+        yield header_line(self.header)
+        yield from map(outline_line, self.outlines)
+        yield from map(beside_line, self.beside)
+        yield checkpoint_line(self.header.run, self.checkpoint)
+
+
+def fork(
+    log: Iterable[bytes],
+    seq: int,
+    run: str,
+    choices: Mapping[int, ForkChoice] | None = None,
+    *,
+    of: str | None = None,
+    at: int | None = None,
+    key: Key | None = None,
+) -> Fork:
+    """A run with a name of its own that begins where another was after an entry.
+
+    `choices` says by id what becomes of each effect in flight, `at` when the fork begins (microseconds since 1970).
+    Raises NoSuchEntry, or WrongInput if a choice is missing or cannot be made.
+    """
+    parent = _Parent(log, seq, of, key)
+    if parent.frame["end"] is not None:
+        raise WrongInput(f"run {parent.header.run!r} is over at entry {seq}: nothing follows it")
+    if run == parent.header.run:
+        raise WrongInput(f"a fork needs a name of its own, not {run!r}")
+    began = int(str(parent.frame["at"]))
+    frame = _moved(parent.frame, began if at is None else max(at, began))
+    chosen: dict[int, ForkChoice] = dict(choices or {})
+    arriving = [
+        one
+        for id, effect in _in_flight(parent.frame)
+        for one in parent.decided(id, effect, chosen.pop(id, None), int(str(frame["at"])))
+    ]
+    if chosen:
+        raise WrongInput(f"effect {min(chosen)} is not in flight at entry {seq}")
+    origin = Origin(parent.header.run, seq, parent.hash)
+    old = parent.header
+    header = write_header(
+        Header(run, old.machine, old.shape, old.rules, int(str(frame["at"])), origin)
+    )
+    beside = {digest: parent.sealed[digest] for digest in _seals([frame, arriving], parent.sealed)}
+    body = spelled({"seq": seq, "frame": stowed(frame, key, beside)})
+    checkpoint = Checkpoint(seq, frame, body=body, hash=chained(header.hash, body))
+    outlines = tuple(parent.outlines.values())
+    return Fork(header, checkpoint, tuple(arriving), outlines, tuple(beside.values()))
+
+
+@frozen
+class _InFlight:
+    """An effect that was begun and has no outcome: its form, which of those of an Each, and if it is to stop."""
+
+    form: str
+    part: int
+    is_stopping: bool
+
+
+class _Parent:
+    """What a fork must know of the run it forks: the frame, and what came of what was in flight."""
+
+    def __init__(self, log: Iterable[bytes], seq: int, run: str | None, key: Key | None) -> None:
+        self.outlines: dict[str, Outline] = {}
+        self.outcomes: dict[int, Tree] = {}
+        self.sealed: dict[str, Beside] = {}
+        self.hash = ""
+        self._read(log, seq, run, key)
+
+    def _read(self, log: Iterable[bytes], seq: int, run: str | None, key: Key | None) -> None:
+        header: Header | None = None
+        frame: Frame = EMPTY
+        last = 0
+        for line in read_log(log):
+            what = line.what
+            if isinstance(what, Outline):
+                self.outlines[what.digest] = what
+            elif isinstance(what, Header) and header is None and run in (None, line.run):
+                header = what
+                last = 0 if what.origin is None else what.origin.seq
+            elif header is None or line.run != header.run:
+                continue
+            if key is None:
+                self.sealed |= {one.digest: one for one in line.beside.values() if one.is_sealed}
+            if isinstance(what, Checkpoint) and frame is EMPTY:
+                opened: Any = restored(what.frame, line.beside.get, key)
+                frame = opened
+                self.hash = what.hash
+            elif isinstance(what, Entry):
+                last = what.seq
+                entry = whole(what, line.beside, key)
+                if last <= seq:
+                    frame, self.hash = followed(frame, entry), entry.hash
+                elif happened := under(entry.event, "$happened"):
+                    self.outcomes.setdefault(happened[0], entry.event)
+        if header is None or frame is EMPTY or frame["seq"] != seq:
+            of = "the log" if run is None else f"run {run!r}"
+            raise NoSuchEntry(f"{of} has no entry {seq}: the last is {last}")
+        used = (header.shape, header.rules)
+        self.outlines = {digest: one for digest, one in self.outlines.items() if digest in used}
+        self.header = header
+        self.frame = frame
+
+    def decided(
+        self, id: int, effect: _InFlight, choice: ForkChoice | None, at: int
+    ) -> Iterator[Tree]:
+        """What arrives for one effect in flight, if anything does."""
+        outcomes, kind = self._said(effect)
+        named = f"effect {id} ({effect.form})"
+        made = choice or DEFAULTS.get(kind)
+        if made is None:
+            what = f"{named} is {kind or 'of an unknown kind'}"
+            raise WrongInput(f"{what}: say whether to rerun it or to take what came of it")
+        if made == "take":
+            yield self._taken(id, named, outcomes)
+        elif made == "doubt":
+            if "InDoubt" not in outcomes:
+                raise WrongInput(f"{named} is {kind}: it cannot be in doubt")
+            doubt = {"$": "InDoubt", "why": "fork", "at": tree(moment(at))}
+            yield {"$happened": [id, doubt]}
+        elif made != "rerun":
+            raise WrongInput(f"{named}: {made!r} is no choice, only 'rerun', 'take', 'doubt'")
+
+    def _taken(self, id: int, named: str, outcomes: Container[str]) -> Tree:
+        """What came of an effect after the fork, if that may come of it here too."""
+        came: Any = self.outcomes.get(id)
+        if came is None:
+            raise WrongInput(f"nothing came of {named} in the log")
+        name = came["$happened"][1]["$"]
+        if name not in outcomes:  # it was asked to stop only later
+            raise WrongInput(f"what came of {named} in the log is {name}, which cannot come of it")
+        return self.outcomes[id]
+
+    def _said(self, effect: _InFlight) -> tuple[list[str], str]:
+        """What may come of an effect, and its recovery class, or its form if it is no Call: as the log says."""
+        outline = self.outlines.get(self.header.shape)
+        effects: Any = {} if outline is None else outline.tree["effects"]
+        said = effects.get(effect.form)
+        if said is None:
+            return [], ""
+        also = ["Stopped"] if effect.is_stopping or "Stopped" in said["outcomes"] else []
+        if said["form"] == "Each":
+            said = list(said["orders"].values())[effect.part]
+        kind = said["orders"]["recovery"] if said["form"] == "Call" else said["form"]
+        return [*said["outcomes"], *also], str(kind)
+
+
+def _moved(frame: Frame, at: int) -> Frame:
+    """A frame as it is at another time, with what waits for its time waiting as long as before."""
+    parts: Any = frame
+    late = at - parts["at"]
+    timers: dict[str, Tree] = {
+        id: [owner, row, due + late] for id, (owner, row, due) in parts["timers"].items()
+    }
+    effects: dict[str, Tree] = {
+        id: [owner, form, ordered + late, *rest]
+        for id, (owner, form, ordered, *rest) in parts["effects"].items()
+    }
+    return {**frame, "at": at, "timers": timers, "effects": effects}
+
+
+def _in_flight(frame: Frame) -> Iterator[tuple[int, _InFlight]]:
+    """Every effect that was begun and has no outcome, with its id."""
+    effects: Any = frame["effects"]
+    for id, (_, form, _, what, *more) in effects.items():
+        fan = under(what, "$fan")
+        if fan is None:
+            part, is_stopping = more or (0, False)
+            yield int(id), _InFlight(form, part, is_stopping)
+            continue
+        heard = {index for index, _ in fan["heard"]}
+        asked = set(fan["asked"]) if fan["stopping"] else set(range(fan["begun"]))
+        for index in sorted(asked - heard):
+            yield int(id) + index, _InFlight(form, fan["orders"][index][0], fan["stopping"])
+
+
+def _seals(value: Tree, known: Container[str]) -> Iterator[str]:
+    """The digests of everything in a tree that is still sealed."""
+    inside = value.values() if type(value) is dict else value if type(value) is list else ()
+    for item in inside:
+        yield from _seals(item, known)
+    digest = under(value, "$sealed")
+    if type(digest) is str and digest in known:
+        yield digest

@@ -1,0 +1,331 @@
+"""A recorded run, taken again: every event is stepped, and what comes of it compared with what was written.
+
+Rule 1: nothing is called but the pure parts of the machine: no handler, no clock, no network.
+Rule 2: changed rules are told and replay goes on, to the first entry that comes out differently; a changed shape is
+        told at once, because what was stored may no longer fit.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias, TypeVar
+
+from attrs import define, evolve, field, frozen
+
+from detent.kernel.compiler import compile_machine
+from detent.kernel.definition import Definition, Each, Spawn
+from detent.kernel.differences import Difference, differences
+from detent.kernel.entries import Checkpoint, Entry, Header, entry_body
+from detent.kernel.errors import BrokenBegin, NoSuchEntry, Unreadable, Unstorable, WrongInput
+from detent.kernel.frames import followed, frame_at, whole
+from detent.kernel.recorder import Recorder
+from detent.kernel.replayer.divergence import Divergence, compared, summary
+from detent.kernel.replayer.rows import Rows, rules_of
+from detent.kernel.runlog import Line, Torn, read_log
+from detent.kernel.scribe import EMPTY, scribe_of
+from detent.kernel.signals import Signal
+from detent.kernel.snapshot import Snapshot
+from detent.kernel.stepper import begin, recall, step
+from detent.kernel.steps import Broken, Ignored, Moved, Stepped
+from detent.kernel.table import Outline, Table
+from detent.kernel.vault import Key, restored
+from detent.kernel.wire import Tree
+
+__all__ = ["Replayed", "replay", "snapshot_at"]
+
+I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
+D = TypeVar("D")
+R = TypeVar("R")
+
+TAGS = frozenset({"$", "$began", "$happened", "$fired"})
+"""What tells that something happened in a run; anything else happened to it."""
+
+AnyTable = Table[Any, Any, Any]
+Actual: TypeAlias = tuple[Entry, Snapshot[Any]] | Broken[Any] | str
+"""What an entry comes to now: an entry and what is after it, a bug, or why there is none."""
+
+
+@frozen
+class Replayed:
+    """What a replay came to: how many entries came out as recorded, and the first that did not.
+
+    `changed` is what the rules say otherwise than when the log was written. `torn`: the last line was not written to
+    its end, and was left out.
+    """
+
+    entries: int
+    divergence: Divergence | None = None
+    changed: tuple[Difference, ...] = ()
+    torn: bool = False
+
+    def __str__(self) -> str:
+        count = "1 entry" if self.entries == 1 else f"{self.entries} entries"
+        lines = [f"{count} as recorded"]
+        lines += [f"changed since: {one}" for one in self.changed]
+        if self.torn:
+            lines.append("the last line is torn and was left out")
+        return "\n".join([*lines, *([] if self.divergence is None else [str(self.divergence)])])
+
+
+def replay(
+    log: Iterable[bytes], machine: Definition[I, D, R], *, key: Key | None = None
+) -> Replayed:
+    """Take every entry of a log again. Raises DamagedLog if the log is not as it was written.
+
+    Runs of children are replayed by the machines that are spawned. A value that was erased, or sealed with another
+    key, cannot be replayed: Unreadable says where.
+    """
+    replayer = _Replayer(_family(compile_machine(machine)), key)
+    for line in read_log(log):
+        divergence = replayer.take(line)
+        if divergence is not None:
+            return replayer.told(divergence)
+    return replayer.told(replayer.strangers())
+
+
+def snapshot_at(
+    log: Iterable[bytes],
+    seq: int,
+    machine: Definition[I, D, R],
+    *,
+    run: str | None = None,
+    key: Key | None = None,
+) -> Snapshot[D]:
+    """The snapshot after an entry, in the machine's own classes. Raises NoSuchEntry, and Unreadable if it does not fit.
+
+    `frame_at` reads the same without the machine.
+    """
+    table = compile_machine(machine)
+    instant = frame_at(log, seq, run, key)
+    tables = _family(table)
+    if instant.header.machine not in tables:
+        raise WrongInput(f"run {instant.header.run!r} is one of machine {instant.header.machine!r}")
+    return scribe_of(tables[instant.header.machine]).snapshot(instant.frame)
+
+
+def _family(table: AnyTable) -> dict[str, AnyTable]:
+    """The tables of a machine and of all machines that it spawns, by name."""
+    found: dict[str, AnyTable] = {}
+    waiting = [table]
+    while waiting:
+        here = waiting.pop()
+        if here.name not in found:
+            found[here.name] = here
+            waiting += map(compile_machine, _spawned(here))
+    return found
+
+
+def _spawned(table: AnyTable) -> Iterator[Definition[Any, Any, Any]]:
+    """The machines that a machine spawns."""
+    for form in table.forms.values():
+        for inner in form.forms if isinstance(form, Each) else (form,):
+            if isinstance(inner, Spawn):
+                yield inner.machine
+
+
+@define(eq=False)
+class _Run:
+    """A run on its way through the replay."""
+
+    header: Header
+    recorder: Recorder
+    now: Snapshot[Any] | None = None
+
+
+@define(eq=False)
+class _Replayer:
+    """Takes a log line by line."""
+
+    tables: dict[str, AnyTable]
+    key: Key | None
+    runs: dict[str, _Run] = field(factory=dict[str, _Run])
+    outlines: dict[str, Outline] = field(factory=dict[str, Outline])
+    unknown: dict[str, Header] = field(factory=dict[str, Header])
+    rows: dict[tuple[str, str], Rows] = field(factory=dict[tuple[str, str], Rows])
+    entries: int = 0
+    torn: bool = False
+
+    def take(self, line: Line) -> Divergence | None:
+        """Take one line; the divergence if it is the first that comes out differently."""
+        what = line.what
+        if isinstance(what, Outline):
+            self.outlines[what.digest] = what
+        elif isinstance(what, Torn):
+            self.torn = True
+        elif isinstance(what, Header):
+            self._open(what)
+        elif isinstance(what, Entry | Checkpoint):
+            if divergence := self.strangers():
+                return divergence
+            run = self.runs[line.run]
+            if isinstance(what, Checkpoint):
+                self._resume(run, what, line)
+            else:
+                try:
+                    divergence = self._replay(run, whole(what, line.beside, self.key), what.body)
+                except Unreadable as error:
+                    raise Unreadable(f"entry {what.seq} of run {line.run!r}: {error}") from None
+                self.entries += divergence is None
+                return divergence
+        return None
+
+    def told(self, divergence: Divergence | None) -> Replayed:
+        """What it came to."""
+        return Replayed(self.entries, divergence, tuple(self._changes()), self.torn)
+
+    def strangers(self) -> Divergence | None:
+        """The first run whose machine is not there, or has another shape. Asked once the outlines have been read."""
+        for header in self.unknown.values():
+            table = self.tables.get(header.machine)
+            if table is None:
+                there = ", ".join(map(repr, self.tables))
+                expected, actual = f"machine {header.machine!r}", f"only {there}"
+                return Divergence(header.run, 0, "shape", expected, actual)
+            outline = self.outlines.get(header.shape)
+            old: Any = {} if outline is None else outline.tree
+            diff = () if outline is None else differences(old, table.shape_outline.tree)
+            if outline is not None and not diff:
+                names: list[Tree] = [node.name for node in table.nodes]
+                diff = differences(list(old["states"]), names, "order of states")
+            expected, actual = f"shape {header.shape[:12]}", f"shape {table.shape[:12]}"
+            return Divergence(header.run, 0, "shape", expected, actual, diff)
+        return None
+
+    def _open(self, header: Header) -> None:
+        table = self.tables.get(header.machine)
+        if table is None or table.shape != header.shape:
+            self.unknown[header.run] = header
+        else:
+            self.runs[header.run] = _Run(header, Recorder(table, self.key))
+
+    def _changes(self) -> Iterator[Difference]:
+        """What the rules of the machines say now that they did not say then."""
+        told: set[str] = set()
+        for run in self.runs.values():
+            table, digest = run.recorder.table, run.header.rules
+            if digest == table.rules or digest in told:
+                continue
+            told.add(digest)
+            outline = self.outlines.get(digest)
+            if outline is None:
+                yield Difference(f"rules of {table.name}", digest, table.rules)
+            else:
+                yield from differences(outline.tree, table.rules_outline.tree)
+
+    def _resume(self, run: _Run, checkpoint: Checkpoint, line: Line) -> None:
+        """Begin a fork at the frame it forks from."""
+        if run.now is None:
+            frame = restored(checkpoint.frame, line.beside.get, self.key)
+            run.now = run.recorder.scribe.snapshot(frame)
+
+    # -- entries
+
+    def _replay(self, run: _Run, entry: Entry, body: bytes) -> Divergence | None:
+        event = entry.event
+        if type(event) is dict and TAGS.isdisjoint(event):
+            return self._note(run, entry)
+        if run.now is None:
+            return self._begin(run, entry, body, event)
+        scribe = run.recorder.scribe
+        signal = scribe.read_signal(event, run.now.pending.effects)
+        stepped: Stepped[Any] | None
+        if entry.cause is None:
+            if divergence := self._overdue(run, entry):
+                return divergence
+            stepped = step(run.recorder.table, run.now, signal, entry.at)
+        else:
+            stepped = recall(run.recorder.table, run.now, entry.at)
+        return self._judge(run, entry, body, signal, stepped)
+
+    def _overdue(self, run: _Run, entry: Entry) -> Divergence | None:
+        """Something that was deferred would have been offered first, and would not be deferred again."""
+        before = run.now
+        if before is None or before.pending.offered == len(before.pending.deferred):
+            return None
+        again = recall(run.recorder.table, before)
+        if again is None or isinstance(again, Broken):  # what broke then may be left where it is
+            return None
+        expected = summary(entry, followed(run.recorder.scribe.frame(before), entry))
+        return Divergence(run.header.run, entry.seq, "guard", expected, f"before it, {again}")
+
+    def _judge(
+        self,
+        run: _Run,
+        entry: Entry,
+        body: bytes,
+        signal: Signal,
+        stepped: Stepped[Any] | None,
+    ) -> Divergence | None:
+        """Compare what came of it with what was recorded, and go on if it is the same."""
+        before = run.now
+        if before is None:  # pragma: no cover - a run has begun before it is judged
+            raise Unreadable("the run has not begun")
+        if isinstance(stepped, Ignored) and stepped.cause is None and entry.key is not None:
+            stepped = evolve(stepped, snapshot=evolve(before, seq=entry.seq, at=entry.at))
+        if stepped is None or isinstance(stepped, Broken) or stepped.snapshot.seq == before.seq:
+            return self._compare(run, entry, signal, stepped, None)
+        after = stepped.snapshot
+        try:
+            now = run.recorder.entry(before, stepped, after, entry.event, entry.key)
+        except Unstorable as error:
+            return self._unstorable(run, entry, error)
+        if entry_body(now) == body:
+            run.now = after
+            return None
+        return self._compare(run, entry, signal, now, after)
+
+    def _compare(
+        self,
+        run: _Run,
+        entry: Entry,
+        signal: Signal | None,
+        now: Entry | Stepped[Any] | None,
+        after: Snapshot[Any] | None,
+    ) -> Divergence | None:
+        """Something is different: find out what, and if it matters."""
+        before, scribe = run.now, run.recorder.scribe
+        frame = EMPTY if before is None else scribe.frame(before)
+        recorded = (entry, followed(frame, entry), self._rows(run))
+        actual: Any = now if after is None else (now, scribe.frame(after))
+        start = Snapshot[Any]((), None) if before is None else before
+        divergence = compared(run.recorder.table, start, signal, recorded, actual, run.header.run)
+        if divergence is None and after is not None:
+            run.now = after
+        return divergence
+
+    def _begin(self, run: _Run, entry: Entry, body: bytes, event: Tree) -> Divergence | None:
+        scribe, table = run.recorder.scribe, run.recorder.table
+        if type(event) is not dict or "$began" not in event:
+            raise NoSuchEntry(f"run {run.header.run!r} does not begin at its beginning")
+        input = scribe.codec.read(scribe.input, event["$began"])
+        try:
+            moved: Moved[Any] = begin(table, input, entry.at)
+            now = run.recorder.entry(None, moved, moved.snapshot, event)
+        except (BrokenBegin, WrongInput) as error:
+            expected = summary(entry, followed(EMPTY, entry))
+            return Divergence(run.header.run, entry.seq, "broken", expected, str(error))
+        except Unstorable as error:
+            return self._unstorable(run, entry, error)
+        if entry_body(now) == body:
+            run.now = moved.snapshot
+            return None
+        return self._compare(run, entry, None, now, moved.snapshot)
+
+    def _note(self, run: _Run, entry: Entry) -> Divergence | None:
+        """What happened to the run rather than in it changes nothing but the number and the time."""
+        if run.now is not None:
+            run.now = evolve(run.now, seq=entry.seq, at=entry.at)
+        return None
+
+    def _unstorable(self, run: _Run, entry: Entry, error: Unstorable) -> Divergence:
+        frame = EMPTY if run.now is None else run.recorder.scribe.frame(run.now)
+        expected = summary(entry, followed(frame, entry))
+        return Divergence(run.header.run, entry.seq, "broken", expected, str(error))
+
+    def _rows(self, run: _Run) -> Rows:
+        """The rows as the log of a run tells them, and as they are."""
+        table, digest = run.recorder.table, run.header.rules
+        known = self.rows.get((table.name, digest))
+        if known is None:
+            outline = self.outlines.get(digest)
+            old = {} if outline is None else rules_of(outline.tree)
+            known = self.rows[table.name, digest] = Rows.of(old, table)
+        return known

@@ -1,0 +1,36 @@
+"""Trees of plain JSON to bytes, and back: the one file that knows the wire library.
+
+Rule 1: a tree has one spelling: no spaces, keys in the order they stand in, texts in UTF-8 with nothing escaped that
+        need not be, numbers with a fraction in the fewest digits that read back as the same number.
+Rule 2: what is read is one value and nothing else; what is no JSON is refused with the place.
+Left out on purpose: what trees mean, and that equal keys are one key (a reader keeps the last).
+"""
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+__all__ = ["NoJson", "Tree", "parsed", "spelled", "under"]
+
+Tree: TypeAlias = None | bool | int | float | str | list["Tree"] | dict[str, "Tree"]
+
+NoJson = msgspec.DecodeError
+"""What `parsed` raises, with the place in its text."""
+
+spelled = msgspec.json.Encoder().encode
+"""A tree in bytes. Raises RecursionError for one that is nested too deeply."""
+
+_DECODER: msgspec.json.Decoder[Tree] = msgspec.json.Decoder()
+
+
+def parsed(data: bytes | memoryview) -> Tree:
+    """A tree from bytes. Raises NoJson, or RecursionError for one that is nested too deeply."""
+    try:
+        return _DECODER.decode(data)
+    except UnicodeDecodeError as error:
+        raise NoJson(f"a text is no UTF-8: {error}") from None
+
+
+def under(tree: Tree, key: str) -> Any:
+    """What a tree has under a key; None if it has no such key, or is no object."""
+    return tree.get(key) if isinstance(tree, dict) else None

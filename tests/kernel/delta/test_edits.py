@@ -1,0 +1,221 @@
+"""Edits: how one tree becomes another, and which are refused."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detent.kernel.delta import BadEdit, applied, resolved
+from detent.kernel.delta.differ import Differ
+from detent.kernel.delta.edits import edited, pointed, step_of
+from detent.kernel.scribe import EMPTY
+from detent.kernel.wire import Tree, spelled
+from tests.kernel.delta.annotations import SHAPES, Draw, codec_of, pairs
+from tests.settings import times
+
+RECORD: Tree = {"$": "Leaf", "text": "abc", "items": [1, 2, 3]}
+SET: Tree = {"$set": [1, 2]}
+
+EDITED: list[tuple[Any, Any, Any]] = [
+    (1, [2], 2),
+    (RECORD, {"text": ["x"]}, {"$": "Leaf", "text": "x", "items": [1, 2, 3]}),
+    (RECORD, {"text": [1, 1, "--"]}, {"$": "Leaf", "text": "a--c", "items": [1, 2, 3]}),
+    (RECORD, {"items": [1, 2, []]}, {"$": "Leaf", "text": "abc", "items": [1]}),
+    (RECORD, {"items": {"1": [9]}}, {"$": "Leaf", "text": "abc", "items": [1, 9, 3]}),
+    ({"b": 1}, {"a": [2]}, {"a": 2, "b": 1}),
+    ({"a": 1, "b": 2}, {"a": [], "c": [3]}, {"b": 2, "c": 3}),
+    ({"a": 1}, {"a": []}, {}),
+    ({}, {"a": [None]}, {"a": None}),
+    (SET, {"$set": [[1], [0, 7]]}, {"$set": [0, 2, 7]}),
+    ({"$map": [[1, "a"]]}, {"$map": [1, 0, [[2, "b"]]]}, {"$map": [[1, "a"], [2, "b"]]}),
+]
+
+MISFITS: list[tuple[Any, Any]] = [
+    (1, None),
+    (1, 5),
+    (1, "x"),
+    (1, []),
+    (1, [1, 2]),
+    (1, [0, 0, []]),
+    (1, [1, 2, 3, 4]),
+    (1, {"a": [1]}),
+    (None, {}),
+    (RECORD, {"other": [1]}),
+    (RECORD, {"text": []}),
+    (RECORD, {"text": {"a": [1]}}),
+    (RECORD, {"items": {"3": [1]}}),
+    (RECORD, {"items": {"-1": [1]}}),
+    (RECORD, {"items": {"1.5": [1]}}),
+    (RECORD, {"items": {"²": [1]}}),
+    (RECORD, {"items": {"9" * 5000: [1]}}),
+    (RECORD, {"items": {"0": []}}),
+    (RECORD, {"items": [[1], [2]]}),
+    (RECORD, {"items": [0, 4, []]}),
+    (RECORD, {"items": [4, 0, []]}),
+    (RECORD, {"items": [-1, 0, []]}),
+    (RECORD, {"items": [0, -1, []]}),
+    (RECORD, {"items": [True, 0, []]}),
+    (RECORD, {"items": [0, 1.0, []]}),
+    (RECORD, {"items": [0, 0, "text"]}),
+    (RECORD, {"text": [0, 0, []]}),
+    (RECORD, {"text": [0, 0, None]}),
+    ({"a": 1}, {"b": []}),
+    ({"a": 1}, {"b": {"c": [1]}}),
+    ({"a": 1}, {"b": [0, 0, [1]]}),
+    ({"a": 1}, {"$b": [1]}),
+    ({"$decimal": "1.0"}, {"more": [1]}),
+    ({"$decimal": "1.0"}, {"$decimal": []}),
+    (SET, {"$set": [1, 0, [3]]}),
+    (SET, {"$set": {"0": [3]}}),
+    (SET, {"$set": [[1, 2]]}),
+    (SET, {"$set": [[3], []]}),
+    (SET, {"$set": [[], [1]]}),
+    (SET, {"$set": [[], [3, 3]]}),
+    (SET, {"$set": [1, 2]}),
+    (SET, {"$set": []}),
+    (SET, {"more": [1]}),
+    (1, [{"$ref": "event/nothing"}]),
+    (1, [{"$ref": "event/list/2"}]),
+    (1, [{"$ref": "event/list/-1"}]),
+    (1, [{"$ref": "event/list/ 1"}]),
+    (1, [{"$ref": "event/list/0/0"}]),
+    (1, [{"$ref": "event/text/0"}]),
+    (1, [{"$ref": "nowhere"}]),
+    (1, [{"$ref": ""}]),
+    (1, [{"$ref": 5}]),
+    (1, [{"$ref": None}]),
+    (1, [{"$ref": ["event"]}]),
+    (1, [{"$ref": "event", "more": 1}]),
+    (1, [{"$ref": "event/list", "edit": [0, 9, []]}]),
+    (1, [{"$ref": "event/list", "edit": None}]),
+    (1, [[{"deep": {"$ref": "event/nothing"}}]]),
+]
+SOURCES: dict[str, Tree] = {"event": {"list": ["a", "b"], "text": "abc", "a/b~c": 7}}
+
+
+@pytest.mark.parametrize(("tree", "edit", "after"), EDITED, ids=str)
+def test_an_edit_makes_another_tree_and_leaves_the_old_one_alone(
+    tree: Any, edit: Any, after: Any
+) -> None:
+    before = deepcopy(tree)
+
+    made = edited(tree, edit, {})
+
+    assert spelled(made) == spelled(after)
+    assert spelled(tree) == spelled(before)
+
+
+@pytest.mark.parametrize(("tree", "edit"), MISFITS, ids=lambda one: str(one)[:60])
+def test_an_edit_that_does_not_fit_is_refused(tree: Any, edit: Any) -> None:
+    before = deepcopy(tree)
+
+    with pytest.raises(BadEdit):
+        edited(tree, edit, SOURCES)
+
+    assert spelled(tree) == spelled(before)
+
+
+def test_a_reference_is_what_it_points_to() -> None:
+    assert resolved([{"$ref": "event/list"}, {"x": {"$ref": "event/list/1"}}], SOURCES) == [
+        ["a", "b"],
+        {"x": "b"},
+    ]
+
+
+def test_a_reference_may_have_an_edit_of_its_own() -> None:
+    value: Tree = {"$ref": "event/list", "edit": [2, 0, [{"$ref": "event/text"}]]}
+
+    assert resolved(value, SOURCES) == ["a", "b", "abc"]
+
+
+@given(st.text(), st.text())
+def test_any_key_can_stand_in_a_path(outer: str, inner: str) -> None:
+    sources: dict[str, Tree] = {"event": {outer: {inner: 1}}}
+
+    assert pointed(f"event/{step_of(outer)}/{step_of(inner)}", sources) == 1
+
+
+def test_what_is_new_among_effects_and_timers_comes_last() -> None:
+    frame = {**EMPTY, "timers": {"2": [], "9": []}}
+
+    after = applied(frame, {"timers": {"10": [[1]], "2": []}}, None)
+
+    assert spelled(after["timers"]) == b'{"9":[],"10":[1]}'
+
+
+def test_effects_may_point_into_the_data_that_comes_with_them() -> None:
+    change: Tree = {"effects": {"1": [{"$ref": "data"}]}, "data": [{"$ref": "event"}]}
+
+    after = applied(EMPTY, change, "said")
+
+    assert after["effects"] == {"1": "said"}
+
+
+@pytest.mark.parametrize("change", [None, [], "x", {"nothing": [1]}, {"end": []}, {"seq": 5}])
+def test_a_change_that_does_not_fit_a_frame_is_refused(change: Any) -> None:
+    before = spelled(EMPTY)
+
+    with pytest.raises(BadEdit):
+        applied(EMPTY, change, None)
+
+    assert spelled(EMPTY) == before
+
+
+def test_a_change_that_is_nested_too_deeply_is_refused() -> None:
+    deep: Tree = None
+    for _ in range(5_000):
+        deep = [deep]
+
+    with pytest.raises(BadEdit, match="nested too deeply"):
+        applied(EMPTY, {"data": [deep]}, None)
+
+
+# -- edits that were damaged
+
+
+@st.composite
+def damaged(draw: Draw) -> tuple[Tree, Tree]:
+    """A tree, and an edit of it in which something was exchanged."""
+    shape = draw(SHAPES)
+    old, new = draw(pairs(shape))
+    codec = codec_of(shape)
+    edit = Differ(codec).compare(shape)(old, new)
+    return codec.write(shape, old), _damage(draw, deepcopy(edit))
+
+
+ODD = st.sampled_from(
+    [None, True, -1, 0, 1, 10**6, 1.5, "", "x", [], [[]], [1], [[], []], [0, 0, []], [0, 1, "x"]]
+) | st.sampled_from([{}, {"0": [1]}, {"$": ["X"]}, {"$ref": "data/x"}, {"$set": [[], []]}, {"x": []}])
+
+
+def _damage(draw: Draw, tree: Any) -> Any:
+    """Something else in one place of a tree."""
+    if isinstance(tree, list | dict) and tree and draw(st.integers(0, 4)):
+        keys: list[Any] = list(range(len(tree))) if isinstance(tree, list) else list(tree)
+        key = draw(st.sampled_from(keys))
+        if draw(st.integers(0, 5)) == 0:
+            del tree[key]
+        else:
+            tree[key] = _damage(draw, tree[key])
+        return tree
+    return draw(ODD)
+
+
+@settings(max_examples=times(300))
+@given(damaged())
+def test_a_damaged_edit_is_refused_or_makes_a_tree_and_never_anything_else(
+    given: tuple[Tree, Tree],
+) -> None:
+    tree, edit = given
+    before = spelled(tree)
+
+    try:
+        made = edited(tree, edit, {})
+    except BadEdit:
+        made = None
+
+    assert spelled(made)
+    assert spelled(tree) == before
+    assert "$ref" not in spelled(made).decode()

@@ -1,0 +1,24 @@
+"""The journal in memory, held to what every journal promises; it never waits."""
+
+from hypothesis import settings
+
+from detent.kernel import MemoryJournal
+from tests.kernel.journal.contract import JournalContract
+from tests.kernel.journal.examples import JournalExamples
+from tests.settings import times
+
+
+class TestMemoryJournal(JournalExamples):
+    """One claim at a time."""
+
+    make_journal = MemoryJournal
+
+
+class MemoryContract(JournalContract):
+    """All of them, in any order."""
+
+    make_journal = MemoryJournal
+
+
+TestMemoryContract = MemoryContract.TestCase
+TestMemoryContract.settings = settings(max_examples=times(100), stateful_step_count=20)
