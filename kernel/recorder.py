@@ -7,11 +7,10 @@ Rule 2: a checkpoint is due when the last one and what followed are more than tw
 """
 
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen, has
 
-from detent.kernel.delta import Changes, weighs
+from detent.kernel.delta import Changes, first_other, weighs
 from detent.kernel.entries import (
     AnswerWord,
     Checkpoint,
@@ -21,7 +20,7 @@ from detent.kernel.entries import (
     entry_body,
     write_header,
 )
-from detent.kernel.flights import Fan
+from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.signals import Happened
 from detent.kernel.snapshot import Snapshot
@@ -31,7 +30,7 @@ from detent.kernel.values import FrozenMap, tree
 from detent.kernel.vault import LARGE, Beside, Key, stowed
 from detent.kernel.wire import Tree, spelled
 
-__all__ = ["Head", "Recorded", "Recorder", "recorder_of"]
+__all__ = ["Head", "Recorded", "Recorder"]
 
 SMALL = 16_384  # bytes: a log of fewer is read in one piece anyway
 ANSWERS: dict[type, AnswerWord] = {
@@ -64,17 +63,6 @@ class Recorded:
     head: Head
     beside: tuple[Beside, ...] = ()
     checkpoint: Checkpoint | None = None
-
-
-def recorder_of(table: Table[Any, Any, Any]) -> "Recorder":
-    """The recorder of a table, without a key; made once."""
-    known = _RECORDERS.get(table)
-    if known is None:
-        known = _RECORDERS[table] = Recorder(table)
-    return known
-
-
-_RECORDERS: WeakKeyDictionary[Table[Any, Any, Any], "Recorder"] = WeakKeyDictionary()
 
 
 class Recorder:
@@ -157,6 +145,16 @@ class Recorder:
             () if moved is None else moved.stopped,
         )
 
+    def body(self, entry: Entry) -> tuple[bytes, tuple[Beside, ...]]:
+        """The bytes of an entry, and what lies beside it."""
+        body = entry_body(entry)
+        if len(body) < self._large and (self._key is None or not self.scribe.sealed):
+            return body, ()
+        beside: dict[str, Beside] = {}
+        event = stowed(entry.event, self._key, beside, self._large)
+        delta: Any = stowed(entry.delta, self._key, beside, self._large)
+        return entry_body(evolve(entry, event=event, delta=delta)), tuple(beside.values())
+
     def _recorded(
         self,
         head: Head,
@@ -172,17 +170,14 @@ class Recorder:
         self, head: Head, before: Snapshot[Any] | None, after: Snapshot[Any], entry: Entry
     ) -> Recorded:
         """An entry with its bytes and its hash, and a checkpoint if one is due."""
-        body = entry_body(entry)
-        beside: dict[str, Beside] = {}
-        if len(body) >= self._large or (self._key is not None and self.scribe.has_seals):
-            event = stowed(entry.event, self._key, beside, self._large)
-            delta: Any = stowed(entry.delta, self._key, beside, self._large)
-            body = entry_body(evolve(entry, event=event, delta=delta))
+        body, beside = self.body(entry)
         hash = chained(head.hash, body)
         made = evolve(entry, body=body, hash=hash)
         unread = head.unread + len(body)
-        now = Head(hash, unread) if before is None else _measured(head, hash, unread, entry, before)
-        recorded = Recorded(after, made, now, tuple(beside.values()))
+        now = Head(hash, unread)
+        if before is not None:
+            now = _measured(head, hash, unread, entry, (before, after))
+        recorded = Recorded(after, made, now, beside)
         if now.unread < SMALL or now.unread <= 2 * now.least:
             return recorded
         return self._with_checkpoint(recorded)
@@ -200,8 +195,11 @@ class Recorder:
         return evolve(recorded, head=head, checkpoint=made, beside=tuple(every.values()))
 
 
-def _measured(head: Head, hash: str, unread: int, entry: Entry, before: Snapshot[Any]) -> Head:
+def _measured(
+    head: Head, hash: str, unread: int, entry: Entry, pair: tuple[Snapshot[Any], Snapshot[Any]]
+) -> Head:
     """The head after an entry, with what its frame has lost at most."""
+    before, after = pair
     pending, change = before.pending, entry.delta
     held: dict[str, Any] = {
         "in": before.configuration,
@@ -221,12 +219,37 @@ def _measured(head: Head, hash: str, unread: int, entry: Entry, before: Snapshot
             continue
         if edit != []:  # it is asked to stop, perhaps, and other things have been asked so far
             gone = 8 + 8 * flight.asked.bit_count() if isinstance(flight, Fan) else 8
+        elif (heir := _heir(flight, pending.effects, after)) is not None:
+            gone = _lost(flight, heir) + len(spelled(str(flight.id)))
         elif weighs(flight, SMALL) < SMALL:
             gone = len(spelled(tree(flight))) + len(spelled(str(flight.id)))
         else:
             gone = flying  # to weigh it all would cost as much as a checkpoint does
         shed, flying = shed + gone, max(0, flying - gone)
     return Head(hash, unread, max(0, head.least - shed), flying)
+
+
+def _heir(flight: Flight, before: tuple[Flight, ...], after: Snapshot[Any]) -> Ordered | None:
+    """The effect that was ordered in the place of one that is gone, if there is one such effect."""
+    if not isinstance(flight, Ordered):
+        return None
+    gone = [one for one in before if one.form == flight.form]
+    come = [one for one in after.effects if one.form == flight.form]
+    only = come[0] if len(gone) == len(come) == 1 else None
+    return only if isinstance(only, Ordered) else None
+
+
+def _lost(old: Any, new: Any) -> int:
+    """How many bytes of a value are not in another, at most; what is the same object in both is not looked at."""
+    if old is new:
+        return 0
+    if type(old) is type(new) is tuple:
+        start = first_other(old, new, 0, min(len(old), len(new)))
+        return len(spelled(tree(old[start:])))
+    if type(old) is type(new) and has(type(old)):
+        names = (one.name for one in fields(type(old)) if one.init)
+        return sum(_lost(getattr(old, name), getattr(new, name)) for name in names)
+    return len(spelled(tree(old)))
 
 
 def _shed(edit: Tree, old: Any) -> int:

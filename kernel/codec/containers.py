@@ -194,6 +194,4 @@ def _each(part: Writer | Reader, values: Sequence[Any]) -> list[Any]:
     try:
         return [part(value) for value in values]
     except Misfit:
-        for place, value in enumerate(values):
-            _at(place, part, value)
-        raise
+        return [_at(place, part, value) for place, value in enumerate(values)]

@@ -2,6 +2,6 @@
 
 from detent.kernel.delta.changes import Changes
 from detent.kernel.delta.edits import BadEdit, applied, resolved
-from detent.kernel.delta.references import weighs
+from detent.kernel.delta.references import first_other, weighs
 
-__all__ = ["BadEdit", "Changes", "applied", "resolved", "weighs"]
+__all__ = ["BadEdit", "Changes", "applied", "first_other", "resolved", "weighs"]

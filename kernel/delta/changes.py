@@ -166,9 +166,7 @@ class Changes:
             fan = dict(self._fan_edits(old, new, index))
             return {"3": {"$fan": fan}} if fan else None
         if isinstance(new, Ordered) and isinstance(old, Ordered) and new.stopping != old.stopping:
-            if old.part or old.stopping:
-                return {"5": [new.stopping]}
-            return [4, 0, [new.part, new.stopping]]
+            return [4, 0, [new.part, new.stopping]]  # only now there is more to say than the order
         return None
 
     def _fan_edits(self, old: Fan, new: Fan, index: Index) -> Iterator[tuple[str, Edit]]:

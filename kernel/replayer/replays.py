@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 from detent.kernel.compiler import compile_machine
 from detent.kernel.definition import Definition, Each, Spawn
 from detent.kernel.differences import Difference, differences
-from detent.kernel.entries import Checkpoint, Entry, Header, entry_body
+from detent.kernel.entries import Checkpoint, Entry, Header
 from detent.kernel.errors import BrokenBegin, NoSuchEntry, Unreadable, Unstorable, WrongInput
 from detent.kernel.frames import followed, frame_at, whole
 from detent.kernel.recorder import Recorder
@@ -220,10 +220,11 @@ class _Replayer:
 
     def _replay(self, run: _Run, entry: Entry, body: bytes) -> Divergence | None:
         event = entry.event
-        if type(event) is dict and TAGS.isdisjoint(event):
-            return self._note(run, entry)
         if run.now is None:
             return self._begin(run, entry, body, event)
+        if type(event) is dict and TAGS.isdisjoint(event):  # it changes but the number and the time
+            run.now = evolve(run.now, seq=entry.seq, at=entry.at)
+            return None
         scribe = run.recorder.scribe
         signal = scribe.read_signal(event, run.now.pending.effects)
         stepped: Stepped[Any] | None
@@ -267,7 +268,7 @@ class _Replayer:
             now = run.recorder.entry(before, stepped, after, entry.event, entry.key)
         except Unstorable as error:
             return self._unstorable(run, entry, error)
-        if entry_body(now) == body:
+        if run.recorder.body(now)[0] == body:
             run.now = after
             return None
         return self._compare(run, entry, signal, now, after)
@@ -304,16 +305,10 @@ class _Replayer:
             return Divergence(run.header.run, entry.seq, "broken", expected, str(error))
         except Unstorable as error:
             return self._unstorable(run, entry, error)
-        if entry_body(now) == body:
+        if run.recorder.body(now)[0] == body:
             run.now = moved.snapshot
             return None
         return self._compare(run, entry, None, now, moved.snapshot)
-
-    def _note(self, run: _Run, entry: Entry) -> Divergence | None:
-        """What happened to the run rather than in it changes nothing but the number and the time."""
-        if run.now is not None:
-            run.now = evolve(run.now, seq=entry.seq, at=entry.at)
-        return None
 
     def _unstorable(self, run: _Run, entry: Entry, error: Unstorable) -> Divergence:
         frame = EMPTY if run.now is None else run.recorder.scribe.frame(run.now)

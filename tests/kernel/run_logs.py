@@ -1,33 +1,26 @@
 """Logs to read and to damage: of generated machines, of several runs in one file, and one with everything in it."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
-from typing import Any
 
 import pytest
-from hypothesis import assume
 from hypothesis import strategies as st
 
-from detent import compile_machine
 from detent.kernel import (
-    BrokenBegin,
     DamagedLog,
     Entry,
     Footer,
     Header,
     Recorder,
-    Stepped,
-    advance,
-    begin,
     footer_line,
     log_lines,
     read_log,
     verify_log,
 )
 from detent.kernel.runlog import beside_line, checkpoint_line
-from detent.tools.testing.strategies import Walk, machines, walks
 from tests.kernel.hushed import KEY, hushed, told, walked
+from tests.kernel.replayer.runs import recordings
 
 __all__ = [
     "FOOTER",
@@ -47,30 +40,12 @@ FOOTER = Footer("never more than 3", 7)
 """What a log was made to show."""
 
 
-def steps_of(table: Any, walk: Walk) -> Iterator[Stepped[Any]]:
-    """The answers of a run to what happens in a walk."""
-    first = begin(table, walk.input)
-    yield first
-    now = first.snapshot
-    for signal, at in walk.signals:
-        for stepped in advance(table, now, signal, at):
-            now = stepped.snapshot
-            yield stepped
-
-
 @st.composite
 def logs(draw: st.DrawFn, run: str = "walk", footer: bool = False) -> Log:
     """Logs of generated machines; some texts in them lie beside, and some end with a footer."""
-    table = compile_machine(draw(machines()))
-    walk = draw(walks(table))
-    recorder = Recorder(table, large=draw(st.sampled_from([65_536, 30])))
-    try:
-        lines = tuple(
-            log_lines(table, walk.input, steps_of(table, walk), run=run, recorder=recorder)
-        )
-    except BrokenBegin:
-        assume(False)
-        raise
+    made = draw(recordings())
+    recorder = Recorder(made.table, large=draw(st.sampled_from([65_536, 30])))
+    lines = tuple(log_lines(made.table, made.walk.input, made.steps, run=run, recorder=recorder))
     return (*lines, footer_line(FOOTER)) if footer and draw(st.booleans()) else lines
 
 

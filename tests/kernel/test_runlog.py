@@ -3,6 +3,7 @@
 import tracemalloc
 import weakref
 from collections.abc import Iterable
+from hashlib import blake2b
 
 import pytest
 from attrs import evolve
@@ -21,6 +22,7 @@ from detent.kernel import (
     Recorder,
     Signal,
     Torn,
+    Unreadable,
     begin,
     footer_line,
     fork,
@@ -30,9 +32,16 @@ from detent.kernel import (
     recorded_lines,
     verify_log,
 )
-from detent.kernel.entries import Origin, chained, write_header
+from detent.kernel.entries import (
+    Origin,
+    chained,
+    read_checkpoint,
+    read_entry,
+    read_header,
+    write_header,
+)
 from detent.kernel.runlog import header_line
-from tests.kernel.hushed import KEY, hushed, told
+from tests.kernel.hushed import KEY, Login, hushed, told, walked
 from tests.kernel.run_logs import FOOTER, Log, cut, damage_of, families, kinds, links, logs, small
 from tests.kernel.test_vault import heard, hearing
 from tests.settings import LONG, times
@@ -190,8 +199,9 @@ def test_a_fork_verifies_by_its_head_before_and_after_its_first_entry() -> None:
 
 
 def test_reading_holds_no_more_than_a_few_lines() -> None:
-    texts = [f"{n:04000}" for n in range(200)]
-    lines = heard(texts, 200)
+    names = tuple(Login(f"{n:04000}", "x") for n in range(300))
+    recorder = Recorder(hushed, KEY, large=200)
+    lines = tuple(log_lines(hushed, "", walked(hushed, "", names), recorder=recorder))
     alive: weakref.WeakValueDictionary[int, Line] = weakref.WeakValueDictionary()
     most = 0
 
@@ -324,11 +334,33 @@ def test_a_header_of_a_fork_hashes_to_what_it_was_forked_from() -> None:
     assert line.what == forked
 
 
-def test_what_is_beside_the_log_and_is_no_text_is_refused() -> None:
-    for line in small():
-        if line.startswith(b'{"sealed"'):
-            assert "does not match its hash" in said([line.replace(b'"cipher":"', b'"cipher":1"')])
-            break
+def beside(word: bytes, digest: str, name: bytes, body: bytes) -> bytes:
+    """A line of what lies beside, with the hash it should have."""
+    hash = blake2b(digest.encode() + body, digest_size=32).hexdigest().encode()
+    return b'{"%b":"%b","%b":%b,"hash":"%b"}\n' % (word, digest.encode(), name, body, hash)
+
+
+ZEROS = "0" * 64
+BESIDE = [
+    (beside(b"outline", ZEROS, b"tree", b"{}"), "line 1: the outline does not match its digest"),
+    (beside(b"blob", ZEROS, b"value", b'"a"'), "line 1: the blob does not match its digest"),
+    (beside(b"sealed", ZEROS, b"cipher", b'"a"'), "line 1: this cannot be read: "),
+    (beside(b"sealed", ZEROS, b"cipher", b"1"), "line 1: this cannot be read: "),
+    (beside(b"sealed", ZEROS, b"cipher", b"{"), "line 1: this cannot be read: "),
+]
+
+
+@pytest.mark.parametrize(("line", "why"), BESIDE, ids=repr)
+def test_what_lies_beside_and_is_not_what_it_should_be_is_refused(line: bytes, why: str) -> None:
+    assert said([line]).startswith(why)
+
+
+def test_what_is_no_object_is_neither_a_header_nor_an_entry_nor_a_checkpoint() -> None:
+    for read in (read_header, lambda body: read_entry(body, ZEROS)):
+        with pytest.raises(Unreadable, match=r"^this is no JSON object$"):
+            read(b"[]")
+    with pytest.raises(Unreadable, match=r"^this is no JSON object$"):
+        read_checkpoint(b"1", ZEROS)
 
 
 @given(st.sampled_from(told("x")), st.text(max_size=8))

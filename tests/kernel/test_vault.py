@@ -163,6 +163,17 @@ def test_the_plain_text_of_what_is_sealed_is_nowhere_in_a_log(text: str, large: 
     assert snapshot_at(lines, 10, hushed, key=KEY).data.notes.count(text) == 5
 
 
+@settings(max_examples=times(30))
+@given(TEXTS)
+def test_what_is_also_said_openly_is_never_taken_for_what_is_sealed(text: str) -> None:
+    lines = log_of(text, name=text * 5)
+
+    assert replay(lines, hushed, key=KEY).divergence is None
+    assert snapshot_at(lines, 10, hushed, key=KEY).data.name == text * 5
+    assert last_of(lines)["data"]["name"] == text * 5
+    assert spelled(last_of(lines)["data"]).count(b'"$sealed"') == 11
+
+
 def test_checkpoints_are_sealed_too() -> None:
     names = tuple(Login(f"{n:0500}", f"hush! {n}") for n in range(200))
     recorder = Recorder(hushed, KEY)

@@ -1,10 +1,9 @@
-"""Annotations of every kind, values of them, and values that differ from others by a little."""
+"""Shapes of every kind, values of them, and values that differ from others by a little."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag, StrEnum
-from typing import Any, Generic, Literal, Optional, TypeVar, Union
+from typing import Any, Generic, Literal, TypeVar
 
 import attrs
 from attrs import frozen
@@ -27,12 +26,12 @@ from detent.kernel import (
     Some,
     fields_of,
     shape_of,
-    unstorable,
 )
 from detent.kernel.codec import Codec, classes_in, types_of
+from detent.kernel.shapes import merged
 from detent.tools.testing import values
 
-__all__ = ["SHAPES", "Box", "Draw", "Leaf", "Pair", "codec_of", "neighbour", "pairs"]
+__all__ = ["SHAPES", "Draw", "Mood", "codec_of", "pairs"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -102,26 +101,22 @@ LEAVES: tuple[Any, ...] = (
 )
 
 
-def _around(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    keys = st.sampled_from([str, str, int, int | bool, Colour, tuple[int, str], Decimal, Mood])
-    makers: tuple[Callable[..., Any], ...] = (
-        lambda one, other: tuple[one, ...],
-        lambda one, other: tuple[one, ...],
-        lambda one, other: tuple[one, other],
-        lambda one, other: frozenset[one],
-        lambda one, other: Box[one],
-        lambda one, other: Pair[one, other],
-        lambda one, other: Optional[one],
-        lambda one, other: Union[one, other],
+def _around(inner: st.SearchStrategy[Shape]) -> st.SearchStrategy[Shape]:
+    return st.one_of(
+        inner.map(Many),
+        inner.map(Many),
+        st.tuples(inner, inner).map(Fixed),
+        inner.map(Some),
+        inner.map(lambda one: Record(Box, (one,))),
+        st.builds(lambda one, other: Record(Pair, (one, other)), inner, inner),
+        inner.map(lambda one: merged([one, shape_of(None)])),
+        st.tuples(inner, inner).map(merged),
+        st.builds(Keyed, st.sampled_from(KEYS), inner),
     )
-    several = st.builds(lambda make, one, other: make(one, other), st.sampled_from(makers), inner, inner)
-    return several | st.builds(lambda key, one: FrozenMap[key, one], keys, inner)
 
 
-ANNOTATIONS = st.recursive(st.sampled_from(LEAVES), _around, max_leaves=5)
-SHAPES: st.SearchStrategy[Shape] = ANNOTATIONS.map(shape_of).filter(
-    lambda shape: not any(unstorable(shape))
-)
+KEYS = [*map(shape_of, [str, str, int, int | bool, Colour, tuple[int, str], Decimal, Mood])]
+SHAPES = st.recursive(st.sampled_from([*map(shape_of, LEAVES)]), _around, max_leaves=5)
 """Shapes of whatever can be stored."""
 
 
@@ -220,9 +215,13 @@ def _other_scalar(draw: Draw, name: str, value: Any) -> Any:
         more = draw(st.sampled_from(["", "x", "long " * 20, "\ud800"]))
         return value + more if draw(st.booleans()) else more + value[1:]
     if name == "float":
-        return draw(st.sampled_from([-value, int(value) if abs(value) < 2**80 else 1, 0.0, -0.0, 1]))
+        return draw(
+            st.sampled_from([-value, int(value) if abs(value) < 2**80 else 1, 0.0, -0.0, 1])
+        )
     if name == "Decimal":
-        return draw(st.sampled_from([value, value * Decimal("1.0"), Decimal("1.0"), Decimal("1.00")]))
+        return draw(
+            st.sampled_from([value, value * Decimal("1.0"), Decimal("1.0"), Decimal("1.00")])
+        )
     if name == "datetime" and value.tzinfo is not None and 1 < value.year < 9999:
         zone = draw(st.sampled_from([UTC, timezone(timedelta(hours=2))]))
         return value.astimezone(zone)

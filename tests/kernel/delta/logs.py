@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from detent.kernel import (
     BrokenBegin,
     Call,
+    Each,
     Effect,
     Event,
     Final,
@@ -18,8 +19,8 @@ from detent.kernel import (
     Recorded,
     Recorder,
     Returned,
+    Settled,
     Signal,
-    Snapshot,
     State,
     Table,
     Unstorable,
@@ -34,16 +35,21 @@ from detent.kernel.wire import Tree
 from detent.tools.testing.strategies import Features, Walk, machines, walks
 
 __all__ = [
+    "PAGES",
     "SYSTEM",
     "Ask",
     "Frame",
+    "Go",
+    "Leave",
     "Made",
     "Message",
+    "Pages",
     "Say",
     "Talk",
     "chat",
     "entries_of",
     "every_frame",
+    "fetching",
     "of",
     "recorded",
     "walked",
@@ -190,3 +196,55 @@ chat = Machine(
     data=Talk,
     result=Talk.last,
 )
+
+
+# -- a fan
+
+
+@frozen
+class Fetch(Effect[str], recovery="pure"):
+    """An order of a fan."""
+
+    name: str
+
+
+@frozen
+class Go(Event):
+    """Let something begin."""
+
+    region: int = 0
+
+
+@frozen
+class Leave(Event):
+    """Let everything end."""
+
+
+@frozen
+class Pages:
+    """What a fan fetches, and what it came to."""
+
+    names: tuple[str, ...] = ("a", "b", "c")
+    pages: tuple[str, ...] = ()
+
+    def fetches(self) -> tuple[Fetch, ...]:
+        """The orders."""
+        return tuple(map(Fetch, self.names))
+
+    def settle(self, event: Settled[str]) -> "Pages":
+        """Keep what came back."""
+        pages = tuple(str(one.value) for one in event.outcomes if isinstance(one, Returned))
+        return evolve(self, pages=pages)
+
+
+fetch = Call(Fetch, name="fetch")
+fetches = Each(fetch, Pages.fetches, at_most=2, name="fetches")
+fetching = Machine(
+    "fetching",
+    State("ready", On(Go, to="fetching")),
+    State("fetching", On(fetches.settled, to="done", update=Pages.settle), do=fetches),
+    State("done"),
+    On(Leave, to="done"),
+    data=Pages,
+)
+PAGES = tuple(f"page {number}: " + "it is written " * 20 for number in range(3))

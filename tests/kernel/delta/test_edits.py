@@ -138,7 +138,8 @@ def test_any_key_can_stand_in_a_path(outer: str, inner: str) -> None:
 
 
 def test_what_is_new_among_effects_and_timers_comes_last() -> None:
-    frame = {**EMPTY, "timers": {"2": [], "9": []}}
+    timers: Tree = {"2": [], "9": []}
+    frame: dict[str, Tree] = {**EMPTY, "timers": timers}
 
     after = applied(frame, {"timers": {"10": [[1]], "2": []}}, None)
 
@@ -187,7 +188,9 @@ def damaged(draw: Draw) -> tuple[Tree, Tree]:
 
 ODD = st.sampled_from(
     [None, True, -1, 0, 1, 10**6, 1.5, "", "x", [], [[]], [1], [[], []], [0, 0, []], [0, 1, "x"]]
-) | st.sampled_from([{}, {"0": [1]}, {"$": ["X"]}, {"$ref": "data/x"}, {"$set": [[], []]}, {"x": []}])
+) | st.sampled_from(
+    [{}, {"0": [1]}, {"$": ["X"]}, {"$ref": "data/x"}, {"$set": [[], []]}, {"x": []}]
+)
 
 
 def _damage(draw: Draw, tree: Any) -> Any:

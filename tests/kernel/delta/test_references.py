@@ -1,7 +1,9 @@
 """What a new value may point to instead of being written again."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
@@ -214,6 +216,15 @@ def test_a_part_that_cannot_be_stored_is_named() -> None:
 
     with pytest.raises(Misfit, match=r"^text: .* is no str$"):
         written(wrong)
+
+
+def test_a_time_in_a_zone_with_rules_is_named() -> None:
+    zoned = datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/Vienna"))
+    at = shape_of(tuple[datetime, ...])
+    places = Places(Codec(), at, (datetime(2026, 1, 1, tzinfo=UTC),) * 20)
+
+    with pytest.raises(Misfit, match="zone whose rules cannot be stored"):
+        places.written(at, (zoned,) * 20)
 
 
 # -- alike, and how much it weighs

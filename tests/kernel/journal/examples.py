@@ -1,6 +1,6 @@
 """What a journal promises, one claim at a time. To hold another to it, derive with another `make_journal`."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -48,12 +48,17 @@ SAYING = SCRIBE.write_signal(Said("by post"), ())
 class JournalExamples:
     """Claims about journals, each with a journal of its own."""
 
-    make_journal: Callable[[], Journal]
-    drive: Callable[[Coroutine[Any, Any, Any]], Any] = staticmethod(done)
+    def make_journal(self) -> Journal:
+        """The journal that is held to the claims; to be given by whoever derives from this."""
+        raise NotImplementedError
+
+    def drive(self, waiting: Coroutine[Any, Any, Any]) -> Any:
+        """What a call of the journal gives; here of one that never waits."""
+        return done(waiting)
 
     def journal_of(self, *runs: str) -> tuple[Journal, list[Writer]]:
         """A journal in which some runs have begun, and their writers."""
-        journal = type(self).make_journal()
+        journal = self.make_journal()
         prepared = [begun(run) for run in runs]
         self.drive(journal.append([made.write for made in prepared]))
         return journal, [made.writer for made in prepared]
@@ -242,6 +247,21 @@ class JournalExamples:
 
         assert verdicts == (Conflict("together", *a.after), Conflict("key", *b.after))
 
+    def test_two_of_a_group_write_a_cell_one_after_the_other(self) -> None:
+        journal, (a, b) = self.journal_of("a", "b")
+        first = a.take(cells=(Cell("c", 1),), together="m")
+        blind = b.take(cells=(Cell("c", 2),), together="m")
+        seeing = b.take(cells=(Cell("c", 2, 1),), together="m")
+
+        assert self.verdicts(journal, first, blind) == (
+            Conflict("together", *a.after),
+            Conflict("cell", *b.after),
+        )
+        assert self.drive(journal.cells(["c"])) == (Cell("c"),)
+        verdicts = self.verdicts(journal, first, seeing)
+        assert verdicts == (Committed(*a.after), Committed(*b.after))
+        assert self.drive(journal.cells(["c"])) == (Cell("c", 2, 2),)
+
     def test_a_batch_names_each_run_once(self) -> None:
         journal, (writer,) = self.journal_of("a")
 
@@ -284,7 +304,7 @@ class JournalExamples:
         assert self.verdicts(journal, onward) == (Committed(*onward.writer.after),)
 
     def test_a_fork_goes_on_from_the_entry_of_another_run(self) -> None:
-        journal = type(self).make_journal()
+        journal = self.make_journal()
         first = begun("a")
         second = first.writer.take((Said("x"), None), (Told("secret"), None))
         self.verdicts(journal, first)

@@ -11,13 +11,17 @@ from tests.settings import times
 class TestMemoryJournal(JournalExamples):
     """One claim at a time."""
 
-    make_journal = MemoryJournal
+    def make_journal(self) -> MemoryJournal:
+        """A new one."""
+        return MemoryJournal()
 
 
 class MemoryContract(JournalContract):
     """All of them, in any order."""
 
-    make_journal = MemoryJournal
+    def make_journal(self) -> MemoryJournal:
+        """A new one."""
+        return MemoryJournal()
 
 
 TestMemoryContract = MemoryContract.TestCase

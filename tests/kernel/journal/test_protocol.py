@@ -11,6 +11,7 @@ from detent.kernel import (
     Loaded,
     MemoryJournal,
     Rejected,
+    Signal,
     Standing,
     begin,
     compile_machine,
@@ -52,7 +53,7 @@ def last_of(journal: MemoryJournal, run: str = "a") -> Loaded:
     return loaded
 
 
-WORDS = st.sampled_from(
+WORDS: st.SearchStrategy[Signal] = st.sampled_from(
     (Said("a"), Said("b" * LONG), Said("c" * LONG), Told("d"), Told("e" * LONG), Wiped(), Read())
 )
 
@@ -60,7 +61,7 @@ WORDS = st.sampled_from(
 @settings(max_examples=times(60))
 @given(st.lists(WORDS, max_size=40), st.lists(st.booleans(), min_size=40, max_size=40))
 def test_a_load_comes_to_the_present_frame_and_reads_little_more_than_it_twice(
-    said: list[object], reloads: list[bool]
+    said: list[Signal], reloads: list[bool]
 ) -> None:
     journal, made = MemoryJournal(), begun("a")
     done(journal.append([made.write]))
@@ -68,7 +69,7 @@ def test_a_load_comes_to_the_present_frame_and_reads_little_more_than_it_twice(
 
     for word, reload in zip(said, reloads, strict=False):
         looking = [Happened(flight.id, Looked()) for flight in now.now.effects]
-        made = now.take((looking[0] if looking else word, None))  # type: ignore[arg-type]
+        made = now.take((looking[0] if looking else word, None))
         done(journal.append([made.write]))
         loaded = last_of(journal)
         frame = SCRIBE.frame(made.writer.now)

@@ -36,6 +36,7 @@ from detent.kernel import (
     Signal,
     Snapshot,
     Standing,
+    Stepped,
     Verdict,
     Write,
     begin,
@@ -225,7 +226,7 @@ class Writer:
         """Step some signals, each with its key if it has one, into one write. What the machine refuses is left out."""
         now, head, made = self.now, self.head, list[Recorded]()
         for signal, key in signals:
-            stepped = step(TABLE, now, signal, max(now.at, at))
+            stepped: Stepped[Diary] | None = step(TABLE, now, signal, max(now.at, at))
             while stepped is not None:
                 recorded = RECORDER.record(head, now, stepped, key)
                 if recorded is not None:

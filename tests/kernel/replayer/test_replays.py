@@ -5,36 +5,32 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from attrs import evolve, frozen
+from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detent import (
-    Defer,
-    Ended,
+    Always,
     Event,
-    Ignore,
     Machine,
     On,
-    Spawn,
     State,
     compile_machine,
 )
 from detent.kernel import (
+    Checkpoint,
     DamagedLog,
     Entry,
-    Key,
+    Footer,
     NoSuchEntry,
-    Recorded,
-    Recorder,
-    Secret,
     Unreadable,
     WrongInput,
-    advance,
-    begin,
+    footer_line,
+    fork,
+    frame_at,
     log_lines,
     opening_lines,
-    recorded_lines,
+    read_log,
     replay,
     snapshot_at,
     walk,
@@ -42,8 +38,7 @@ from detent.kernel import (
 from detent.kernel.entries import chained, entry_body
 from detent.kernel.runlog import entry_line
 from tests.kernel.replayer.corpus import (
-    Booking,
-    Held,
+    Collected,
     Parcel,
     Plan,
     Print,
@@ -55,7 +50,6 @@ from tests.kernel.replayer.corpus import (
     printed,
     scanned,
 )
-from tests.kernel.replayer.generated import Recording, recordings
 from tests.kernel.replayer.purchase import (
     Add,
     Pay,
@@ -66,6 +60,7 @@ from tests.kernel.replayer.purchase import (
     Ship,
     purchase,
 )
+from tests.kernel.replayer.runs import Recording, Steps, recordings
 from tests.settings import times
 
 OPENING = 3  # lines before the first entry: the header and two outlines
@@ -75,7 +70,7 @@ OPENING = 3  # lines before the first entry: the header and two outlines
 
 
 @given(recordings())
-@settings(max_examples=times(100))
+@settings(max_examples=times(60))
 def test_whatever_was_recorded_is_replayed(made: Recording) -> None:
     found = replay(made.log, made.table.machine)
 
@@ -86,7 +81,7 @@ def test_whatever_was_recorded_is_replayed(made: Recording) -> None:
 
 
 @given(recordings())
-@settings(max_examples=times(50))
+@settings(max_examples=times(30))
 def test_every_snapshot_is_read_as_it_was(made: Recording) -> None:
     log = made.log
 
@@ -95,7 +90,7 @@ def test_every_snapshot_is_read_as_it_was(made: Recording) -> None:
 
 
 @given(recordings(), st.data())
-@settings(max_examples=times(50))
+@settings(max_examples=times(30))
 def test_of_a_torn_log_the_rest_is_replayed(made: Recording, data: st.DataObject) -> None:
     log = made.log
     place = data.draw(st.integers(1, len(log) - 1))
@@ -154,6 +149,72 @@ def test_what_makes_orders_is_called_as_often_as_when_it_was_recorded() -> None:
 
     assert recorded == ["print", "scans"]
     assert called == recorded
+
+
+def test_checkpoints_and_footers_are_read_over() -> None:
+    run = Steps(purchase(), Purchase())
+    for cents in range(300):
+        run.send(Add(cents))
+    log = [*run.log, footer_line(Footer("it is cheap"))]
+
+    assert any(isinstance(line.what, Checkpoint) for line in read_log(log))
+    assert replay(log, purchase()).entries == 301
+    assert frame_at(log, 301).frame == run.recorder.scribe.frame(run.last.snapshot)
+    forked = fork(log, 301, "fork")
+    assert forked.checkpoint.frame == frame_at(log, 301).frame
+
+
+def test_a_rule_for_the_beginning_that_changed_is_a_guard() -> None:
+    def beginning(when: str) -> Machine[Any, Any, Any]:
+        rows = (Always(to="cart", when=when), Always(to="full"))
+        full = State("full", On(Pay, to="cart"))
+        return Machine(
+            "beginning", State("first", *rows), State("cart", On(Add)), full, data=Purchase
+        )
+
+    machine = beginning("data.total == 0")
+    log = list(log_lines(compile_machine(machine), Purchase(), walk(machine, Purchase())))
+
+    assert str(replay(log, beginning("data.total > 0")).divergence).splitlines()[:3] == [
+        "entry 1 of run 'walk' diverges: guard",
+        "  recorded: first/0 -> cart",
+        "  now:      first/1 -> full",
+    ]
+
+
+# -- logs that do not say what the machine was
+
+
+def bare(log: Iterable[bytes]) -> list[bytes]:
+    """A log without what tells what the machine was."""
+    return [line for line in log if not line.startswith(b'{"outline"')]
+
+
+def test_without_the_old_rules_rows_are_compared_by_their_numbers() -> None:
+    (log,) = logs(runs=["failed"]).values()
+    never = On(Collected, to="gone")
+
+    assert replay(bare(log), parcel()).divergence is None
+    found = replay(bare(log), parcel(Plan(before=(never,))))
+
+    assert [one.path for one in found.changed] == ["rules of parcel"]
+    assert found.divergence is not None
+    assert (found.divergence.seq, found.divergence.kind) == (2, "guard")
+
+
+def test_without_the_old_shape_another_is_told_and_not_how() -> None:
+    found = replay(bare(incident()), purchase(paid="settled")).divergence
+
+    assert found is not None
+    assert (found.kind, found.diff) == ("shape", ())
+
+
+def test_without_the_old_shape_what_is_in_flight_in_a_fork_has_to_be_told() -> None:
+    (log,) = logs(runs=["late"]).values()
+
+    with pytest.raises(WrongInput, match=r"effect 1 \(label\) is of an unknown kind: say whether"):
+        fork(bare(log), 3, "fork")
+    assert fork(bare(log), 3, "fork", {1: "rerun"}).arriving == ()
 
 
 # -- an incident, and what was changed since
@@ -272,240 +333,6 @@ def test_a_value_that_the_annotation_excludes_is_broken() -> None:
         assert found.actual == f"data.value: {wrong} is no int"
 
 
-# -- what else stands in a log
-
-
-class Steps:
-    """A run that is recorded step by step."""
-
-    def __init__(self, machine: Machine[Any, Any, Any], input: Any, key: Key | None = None) -> None:
-        self.table = compile_machine(machine)
-        self.recorder = Recorder(self.table, key)
-        header = self.recorder.header("run")
-        moved = begin(self.table, input)
-        self.last = self.recorder.begin(header, moved, input)
-        self.log = [*opening_lines(self.recorder, header), *recorded_lines("run", self.last)]
-
-    def send(self, event: Event, key: str | None = None) -> None:
-        """Step an event, and what follows from it."""
-        for stepped in advance(self.table, self.last.snapshot, event):
-            self.add(self.recorder.record(self.last.head, self.last.snapshot, stepped, key))
-
-    def note(self, event: Any, at: int) -> None:
-        """Write down what happened to the run."""
-        self.add(self.recorder.note(self.last.head, self.last.snapshot, event, at))
-
-    def add(self, recorded: Recorded | None) -> None:
-        """An entry, if there is one."""
-        if recorded is not None:
-            self.last = recorded
-            self.log += recorded_lines("run", recorded)
-
-
-def test_what_happened_to_a_run_rather_than_in_it_changes_nothing() -> None:
-    run = Steps(purchase(), Purchase())
-    run.send(Add(500))
-    before = run.last.snapshot
-    run.note({"$recovered": 3}, 7)
-    after = run.last.snapshot
-    run.note({"$recovered": 4, "by": "hand"}, 5)
-    run.note({}, 9)
-    run.send(Pay())
-
-    assert evolve(after, seq=before.seq, at=before.at) == before
-    assert (after.seq, after.at) == (3, 7)
-    assert replay(run.log, purchase()).entries == 6
-    assert replay(run.log, purchase()).divergence is None
-    assert snapshot_at(run.log, 3, purchase()) == after
-
-
-def test_an_ignored_event_with_a_key_is_an_entry_that_changes_nothing() -> None:
-    def machine(*parts: Any) -> Machine[Any, Any, Any]:
-        return purchase_with(*parts)
-
-    run = Steps(machine(Ignore(Ship)), Purchase())
-    run.send(Add(5))
-    run.send(Ship())
-    run.send(Ship(), "a key")
-    run.send(Pay())
-
-    assert replay(run.log, machine(Ignore(Ship))).entries == 4
-    for parts, kind in (((), "event removed"), ((On(Ship, to="paying"),), "guard")):
-        found = replay(run.log, machine(*parts)).divergence
-        assert found is not None
-        assert (found.seq, found.kind) == (3, kind)
-        assert found.expected == "ignored -> cart"
-
-
-def purchase_with(*parts: Any) -> Machine[Any, Any, Any]:
-    """An order whose first state has other rows too."""
-    cart, *others = purchase().parts
-    assert isinstance(cart, State)
-    return Machine("purchase", State("cart", *cart.parts, *parts), *others, data=Purchase)
-
-
-@pytest.mark.parametrize(
-    ("excused", "shown"),
-    [
-        (On(Held, to="held"), "before it, Held -> held"),
-        (Ignore(Held), "before it, Held ignored in packing"),
-        (None, "before it, Held rejected in packing: Held is not expected here"),
-    ],
-)
-def test_a_deferred_event_that_would_now_come_first_is_told(excused: Any, shown: str) -> None:
-    log = logs(Plan(excused=Defer(Held)), ["failed"])["failed"]
-
-    found = replay(log, parcel(Plan(excused=excused))).divergence
-
-    assert found is not None
-    assert (found.seq, found.kind) == (6, "guard")
-    assert (found.expected, found.actual) == ("packing/0 -> packing", shown)
-
-
-def test_a_deferred_event_that_broke_when_it_was_offered_again_is_left_where_it_was() -> None:
-    def broken(data: Parcel, event: Held) -> Parcel:
-        raise LookupError("no such thing")
-
-    any_on: Any = On
-    plan = Plan(excused=any_on(Held, update=broken))
-    log = logs(plan, ["failed"])["failed"]
-
-    assert replay(log, parcel(plan)).divergence is None
-
-
-@frozen
-class Told(Event):
-    """Somebody tells a secret."""
-
-    word: Secret[str]
-
-
-@frozen
-class Keeper:
-    """Who keeps it."""
-
-    word: Secret[str] = ""
-
-    def keep(self, event: Told) -> "Keeper":
-        """What was told."""
-        return evolve(self, word=event.word)
-
-
-keeper = Machine("keeper", State("listening", On(Told, update=Keeper.keep)), data=Keeper)
-KEY = Key(b"0123456789abcdef")
-
-
-def secrets(key: Key | None = KEY) -> Steps:
-    """A run with secrets, the second of which follows from the first."""
-    run = Steps(keeper, Keeper(), key)
-    run.send(Told("psst"))
-    run.send(Told("hush"))
-    return run
-
-
-def test_sealed_values_are_replayed_with_the_key() -> None:
-    run = secrets()
-
-    assert not any(b"psst" in line or b"hush" in line for line in run.log)
-    assert replay(run.log, keeper, key=KEY).entries == 3
-    assert snapshot_at(run.log, 3, keeper, key=KEY).data == Keeper("hush")
-
-
-def test_sealed_values_cannot_be_replayed_without_their_key() -> None:
-    run = secrets()
-
-    with pytest.raises(Unreadable):
-        replay(run.log, keeper)
-    with pytest.raises(Unreadable):
-        replay(run.log, keeper, key=Key(b"another key, of 24 bytes"))
-    with pytest.raises(Unreadable):
-        snapshot_at(run.log, 3, keeper)
-
-
-def test_what_is_sealed_diverges_like_anything_else() -> None:
-    def louder(data: Keeper, event: Told) -> Keeper:
-        return Keeper(event.word.upper())
-
-    loud = Machine("keeper", State("listening", On(Told, update=louder)), data=Keeper)
-
-    found = replay(secrets().log, loud, key=KEY).divergence
-
-    assert found is not None
-    assert (found.seq, found.kind) == (2, "reducer")
-
-
-# -- children
-
-
-@frozen
-class Sent(Event):
-    """A parcel is to be sent by somebody else."""
-
-
-@frozen
-class Sender:
-    """Who lets it be sent."""
-
-    came: str = ""
-
-    def booking(self) -> Booking:
-        """What the child begins with."""
-        return Booking("child")
-
-    def note(self, event: Ended[str]) -> "Sender":
-        """What became of it."""
-        return evolve(self, came=event.result or "")
-
-
-def sender(**changes: Any) -> Machine[Any, Any, Any]:
-    """A machine that spawns another."""
-    any_spawn: Any = Spawn
-    any_on: Any = On
-    sending = any_spawn(parcel(Plan(**changes)), Sender.booking, name="sending")
-    return Machine(
-        "sender",
-        State("idle", On(Sent, to="sending")),
-        State("sending", any_on(sending.ended, to="idle", update=Sender.note), do=sending),
-        data=Sender,
-    )
-
-
-def family() -> list[bytes]:
-    """The log of a run and its child."""
-    (sending,) = compile_machine(sender()).forms.values()
-    ended: Any = sending
-    steps = walk(sender(), Sender(), Sent(), ended.ended("completed", "done"))
-    parent = list(log_lines(compile_machine(sender()), Sender(), steps, run="parent"))
-    child = logs(runs=["direct"])["direct"]
-    return [*parent[:5], *child, *parent[5:]]
-
-
-def test_the_run_of_a_child_is_replayed_by_its_own_machine() -> None:
-    assert replay(family(), sender()).entries == 3 + 3
-
-    found = replay(family(), sender(posting=Plan().posting[:1])).divergence
-    assert found is not None
-    assert (found.run, found.seq, found.kind) == ("direct", 2, "guard")
-
-
-def test_a_run_of_a_machine_nobody_spawns_is_told_before_the_first_entry() -> None:
-    found = replay(family(), parcel())
-
-    assert found.entries == 0
-    assert str(found.divergence).splitlines() == [
-        "run 'parent' diverges: shape",
-        "  recorded: machine 'sender'",
-        "  now:      only 'parcel'",
-    ]
-
-
-def test_a_snapshot_of_a_child_is_one_of_its_own_machine() -> None:
-    assert snapshot_at(family(), 2, sender(), run="direct").configuration == ("counter",)
-    assert snapshot_at(family(), 2, sender()).configuration == ("sending",)
-    with pytest.raises(WrongInput, match="run 'parent' is one of machine 'sender'"):
-        snapshot_at(family(), 2, parcel())
-
-
 # -- logs that cannot be replayed
 
 
@@ -540,10 +367,10 @@ def test_a_log_that_is_not_as_it_was_written_is_damaged() -> None:
         replay(log, parcel())
 
 
-def test_a_run_that_does_not_begin_at_its_beginning_cannot_be_replayed() -> None:
+@pytest.mark.parametrize("event", [{"$": "Add", "cents": 5}, {"$recovered": 1}])
+def test_a_run_that_does_not_begin_at_its_beginning_cannot_be_replayed(event: Any) -> None:
     run = Steps(purchase(), Purchase())
     header = run.recorder.header("run")
-    event: Any = {"$": "Add", "cents": 5}
     body = entry_body(Entry(1, 0, event))
     orphan = Entry(1, 0, event, body=body, hash=chained(header.hash, body))
     log = [*opening_lines(run.recorder, header), entry_line("run", orphan)]

@@ -1,0 +1,464 @@
+"""What the log costs: bytes, and time. Exits with 1 if a budget is broken. `python -m benchmarks.log`.
+
+The floors: of an entry, spelling its tree and hashing it; of a load, decoding the bytes that are read; of a whole
+history, decoding all of its entries to plain trees; of a replay, the pure steps of the same events. The floor of what
+is stored is what people wrote.
+
+Kernel internals that are used: `wire`, which spells and decodes plain trees, for the floors.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from functools import partial
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+from attrs import frozen
+
+from benchmarks.measure import best_of, exponent, table
+from benchmarks.step import Count, Tick, flat, regions
+from detent import Call, Each, Effect, Machine, On, Returned, Settled, State, compile_machine
+from detent.kernel import (
+    Definition,
+    Happened,
+    Loaded,
+    MemoryJournal,
+    Recorded,
+    Recorder,
+    Signal,
+    Snapshot,
+    Stepped,
+    Table,
+    Write,
+    begin,
+    frame_of,
+    opening_lines,
+    read_log,
+    recorded_lines,
+    replay,
+    step,
+)
+from detent.kernel.wire import parsed, spelled
+
+STORED_BUDGETS = {200: 2.5, 1_000: 1.5}  # bytes of a message: how many times the text itself
+STORED_EXPONENT = 1.05
+ENTRY_BUDGET = 1.0  # of 2 x what is new, + 200, + 40 for each effect
+LOAD_BUDGET = 3.0
+HISTORY_BUDGET = 3.0
+REPLAY_BUDGET = 3.0
+ONE_REGION_BUDGET = 1.2  # bytes of one region's move among a thousand, of those among ten
+ALL_REGIONS_EXPONENT = 1.1
+HASH = 32  # bytes of a hash, as a store keeps it
+
+T = TypeVar("T")
+
+
+@frozen
+class Message:
+    """What one side said."""
+
+    role: str
+    text: str
+
+
+@frozen
+class Ask(Effect[Message], recovery="pure"):
+    """Ask a model for what comes next."""
+
+    messages: tuple[Message, ...]
+
+
+@frozen
+class Chat:
+    """The data of a chat: all that was said."""
+
+    messages: tuple[Message, ...] = ()
+
+    def ask(self) -> Ask:
+        """The order points to the messages."""
+        return Ask(self.messages)
+
+    def add(self, event: Returned[Message]) -> "Chat":
+        """One more."""
+        return Chat((*self.messages, event.value))
+
+
+asking = Call(Ask, Chat.ask)
+chat = Machine(
+    "chat", State("asking", On(asking.returned, to="asking", update=Chat.add), do=asking), data=Chat
+)
+
+
+@frozen
+class Fetch(Effect[str], recovery="pure"):
+    """One of many."""
+
+    url: str
+
+
+@frozen
+class Found:
+    """The data of a search: what came of all."""
+
+    texts: tuple[str, ...] = ()
+
+    def fetch(self) -> tuple[Fetch, ...]:
+        """Twenty pages at a time."""
+        return tuple(Fetch(f"https://pages.example/{n}/{len(self.texts)}") for n in range(20))
+
+    def keep(self, event: Settled[str]) -> "Found":
+        """All of them."""
+        texts = (one.value for one in event.outcomes if isinstance(one, Returned))
+        return Found((*self.texts, *texts))
+
+
+fetching = Each(Fetch, Found.fetch)
+search = Machine(
+    "search",
+    State("fetching", On(fetching.settled, to="fetching", update=Found.keep), do=fetching),
+    data=Found,
+)
+
+
+@frozen
+class Run:
+    """A run that was recorded, with what it was recorded from."""
+
+    definition: Definition[Any, Any, Any]
+    table: Table[Any, Any, Any]
+    input: Any
+    signals: tuple[Signal, ...]
+    snapshots: tuple[Snapshot[Any], ...]
+    recorded: tuple[Recorded, ...]
+    recorder: Recorder
+    log: tuple[bytes, ...]
+    write: Write
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    broken = [*entries(), *stored(), *entry_sizes(), *reading(), *many_regions()]
+    for one in broken:
+        print(f"BROKEN: {one}")
+    print("\nall budgets are kept" if not broken else f"\n{len(broken)} budgets are broken")
+    return 1 if broken else 0
+
+
+def judged(name: str, value: float, budget: float) -> tuple[str, list[str]]:
+    """A cell that says what was measured and what was allowed; and the complaint, if there is one."""
+    text = f"{value:.2f} of {budget}"
+    return text, [] if value <= budget else [f"{name}: {text}"]
+
+
+# -- what is recorded
+
+
+def recorded(
+    definition: Definition[Any, Any, Any],
+    input: Any,
+    signals: Callable[[Snapshot[Any]], Signal],
+    count: int,
+) -> Run:
+    """A run of so many steps."""
+    table_ = compile_machine(definition)
+    recorder = Recorder(table_)
+    header = recorder.header("run")
+    made = [recorder.begin(header, begin(table_, input), input)]
+    taken: list[Signal] = []
+    for _ in range(count):
+        now = made[-1].snapshot
+        taken.append(signals(now))
+        one = recorder.record(made[-1].head, now, step(table_, now, taken[-1], now.at + 1_000_000))
+        if one is None:
+            raise AssertionError(f"{taken[-1]} has no entry")
+        made.append(one)
+    log = [*opening_lines(recorder, header)]
+    for one in made:
+        log += recorded_lines("run", one)
+    points = [one.checkpoint for one in made if one.checkpoint is not None]
+    rows = tuple(one.entry for one in made)
+    write = Write("run", 0, None, rows, header, points[-1] if points else None)
+    now_ = tuple(one.snapshot for one in made)
+    return Run(definition, table_, input, (*taken,), now_, (*made,), recorder, (*log,), write)
+
+
+def ticks(now: Snapshot[Any]) -> Signal:
+    """The same event each time."""
+    return Tick()
+
+
+def answers(size: int) -> Callable[[Snapshot[Any]], Signal]:
+    """What a model says: texts of so many bytes, each another."""
+
+    def answer(now: Snapshot[Chat]) -> Signal:
+        role = ("user", "assistant")[now.seq % 2]
+        text = blake2b(str(now.seq).encode()).hexdigest() * (1 + size // 128)
+        return Happened(now.effects[0].id, Returned(Message(role, text[:size])))
+
+    return answer
+
+
+def pages(now: Snapshot[Any]) -> Signal:
+    """The next page that is found."""
+    flight: Any = now.effects[0]
+    index = next(index for index in range(20) if flight.open >> index & 1)
+    return Happened(flight.id + index, Returned(f"page {now.seq} " * 10))
+
+
+# -- one entry
+
+
+def entries() -> list[str]:
+    """What recording a step costs, beside the step itself."""
+    rows: list[tuple[str, ...]] = []
+    for name, run in (
+        ("flat", recorded(flat(), Count(), ticks, 10)),
+        ("ten regions, one moves", recorded(regions(10, moving=1), Count(), ticks, 10)),
+        ("chat of 10", recorded(chat, Chat(), answers(200), 10)),
+        ("chat of 1,000", recorded(chat, Chat(), answers(200), 1_000)),
+    ):
+        costs = best_of(entry_works(run), number=300)
+        least = costs["floor"]
+        cells = (f"{cost:.1f} us, {cost / least:.1f} x" for cost in costs.values())
+        rows.append((name, *cells))
+    head = ("one entry", "spell, hash (floor)", "delta", "all of it", "the step", "both")
+    print(table(head, rows))
+    return []
+
+
+def entry_works(run: Run) -> dict[str, Callable[[], object]]:
+    """Recording the last step of a run, and its parts."""
+    before, last = run.recorded[-2:]
+    stepped: Stepped[Any] = step(run.table, before.snapshot, run.signals[-1], last.entry.at)
+    event, after, tree = last.entry.event, stepped.snapshot, parsed(last.entry.body)
+    previous = bytes.fromhex(before.head.hash)
+
+    def floor() -> str:
+        return blake2b(previous + spelled(tree), digest_size=32).hexdigest()
+
+    def both() -> object:
+        again = step(run.table, before.snapshot, run.signals[-1], last.entry.at)
+        return run.recorder.record(before.head, before.snapshot, again)
+
+    return {
+        "floor": floor,
+        "delta": partial(run.recorder.entry, before.snapshot, stepped, after, event),
+        "record": partial(run.recorder.record, before.head, before.snapshot, stepped),
+        "step": partial(step, run.table, before.snapshot, run.signals[-1], last.entry.at),
+        "both": both,
+    }
+
+
+# -- bytes
+
+
+def stored() -> list[str]:
+    """What a growing chat takes in the store."""
+    rows: list[tuple[str, ...]] = []
+    broken: list[str] = []
+    for size, budget in STORED_BUDGETS.items():
+        run = recorded(chat, Chat(), answers(size), 10_000)
+        sizes = {count: stored_bytes(run.recorded[: count + 1]) for count in (100, 1_000, 10_000)}
+        slope = exponent(sizes)
+        for count, taken in sizes.items():
+            checkpoints = sum(one.checkpoint is not None for one in run.recorded[: count + 1])
+            name = f"chat of {count:,} messages of {size:,} B"
+            text, more = judged(name, taken / (count * size), budget)
+            rows.append((name, f"{taken:,}", f"{checkpoints}", text))
+            broken += more
+        text, more = judged(f"growth of a chat of {size:,} B", slope, STORED_EXPONENT)
+        rows.append((f"  exponent at {size:,} B", "", "", text))
+        broken += more
+    print("\n" + table(("stored", "bytes", "checkpoints", "of the texts"), rows))
+    return broken
+
+
+def stored_bytes(made: Iterable[Recorded]) -> int:
+    """The bytes of entries and checkpoints, each with its hash."""
+    links = [link for one in made for link in (one.entry, one.checkpoint) if link is not None]
+    return sum(len(link.body) + HASH for link in links)
+
+
+def entry_sizes() -> list[str]:
+    """The largest entries, against 2 x what is new, + 200, + 40 for each effect."""
+    rows: list[tuple[str, ...]] = []
+    broken: list[str] = []
+    for name, run in (
+        ("flat", recorded(flat(), Count(), ticks, 50)),
+        ("chat, 200 B", recorded(chat, Chat(), answers(200), 50)),
+        ("chat, 1 kB", recorded(chat, Chat(), answers(1_000), 50)),
+        ("search, Each of 20", recorded(search, Found(), pages, 100)),
+        ("ten regions, all move", recorded(regions(10), Count(), ticks, 50)),
+    ):
+        worst, size, allowed = max(weighed(run))
+        text, more = judged(f"entries of {name}", worst, ENTRY_BUDGET)
+        rows.append((name, str(size), str(allowed), text))
+        broken += more
+    print("\n" + table(("largest entry", "bytes", "allowed", "of it"), rows))
+    return broken
+
+
+def weighed(run: Run) -> Iterator[tuple[float, int, int]]:
+    """How each entry but the first compares with what it is allowed."""
+    scribe = run.recorder.scribe
+    known = leaves(scribe.frame(run.snapshots[0]))
+    for one in run.recorded[1:]:
+        frame = scribe.frame(one.snapshot)
+        here = leaves({key: frame[key] for key in ("in", "data", "effects", "timers", "end")})
+        event = len(spelled(one.entry.event))
+        news = here - known - leaves(one.entry.event)
+        new = sum(len(leaf) * times for leaf, times in news.items())
+        ordered = sum(fan_size(one.snapshot, id) for id in one.entry.effects)
+        allowed = 2 * (event + new) + 200 + 40 * ordered
+        yield len(one.entry.body) / allowed, len(one.entry.body), allowed
+        known = here
+
+
+def fan_size(now: Snapshot[Any], id: int) -> int:
+    """How many effects were ordered under an id."""
+    flight: Any = next((flight for flight in now.effects if flight.id == id), None)
+    return len(getattr(flight, "orders", (1,)))
+
+
+def leaves(tree: Any) -> Counter[bytes]:
+    """All that is no list and no object in a tree, in bytes."""
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        return sum(map(leaves, tree), Counter())
+    return Counter([spelled(tree)])
+
+
+# -- reading
+
+
+def reading() -> list[str]:
+    """What it costs to load, to read all, and to replay a run of 1,000 steps."""
+    loads: list[tuple[str, ...]] = []
+    wholes: list[tuple[str, ...]] = []
+    broken: list[str] = []
+    for name, run in (
+        ("flat", recorded(flat(), Count(), ticks, 1_000)),
+        ("chat", recorded(chat, Chat(), answers(200), 1_000)),
+    ):
+        row, more = loading(name, run)
+        loads.append(row)
+        broken += more
+        row, more = rereading(name, run)
+        wholes.append(row)
+        broken += more
+    head = ("newest state of 1,000 steps", "read", "decoded (floor)", "frame", "snapshot")
+    print("\n" + table(head, loads))
+    head = ("all of 1,000 steps", "decoded (floor)", "verified", "stepped (floor)", "replayed")
+    print("\n" + table(head, wholes))
+    return broken
+
+
+def loading(name: str, run: Run) -> tuple[tuple[str, ...], list[str]]:
+    """The newest state of a run, from a journal."""
+    journal = MemoryJournal()
+    done(journal.append([run.write]))
+    kept = newest(journal)
+    bodies = [] if kept.checkpoint is None else [kept.checkpoint.body]
+    bodies += [entry.body for entry in kept.entries]
+    scribe = run.recorder.scribe
+    if scribe.snapshot(frame_of(kept)) != run.snapshots[-1]:
+        raise AssertionError(f"{name} does not come to where it was")
+    costs = best_of(
+        {
+            "floor": lambda: [parsed(body) for body in bodies],
+            "frame": lambda: frame_of(newest(journal)),
+            "snapshot": lambda: scribe.snapshot(frame_of(newest(journal))),
+        },
+        number=20,
+    )
+    cells = [f"{kept.unread:,} B", f"{costs['floor']:.0f} us"]
+    broken: list[str] = []
+    for what in ("frame", "snapshot"):
+        ratio = costs[what] / costs["floor"]
+        text, more = judged(f"newest {what} of {name}", ratio, LOAD_BUDGET)
+        cells.append(f"{costs[what]:.0f} us, {text}")
+        broken += more
+    return (name, *cells), broken
+
+
+def rereading(name: str, run: Run) -> tuple[tuple[str, ...], list[str]]:
+    """The whole of a run: verified, and replayed."""
+    bodies = [one.entry.body for one in run.recorded]
+    steps = [
+        (now, signal, one.entry.at)
+        for now, signal, one in zip(run.snapshots, run.signals, run.recorded[1:], strict=False)
+    ]
+    replayed = replay(run.log, run.definition)
+    if replayed.divergence is not None or replayed.entries != len(bodies):
+        raise AssertionError(f"{name} is not replayed: {replayed}")
+    costs = best_of(
+        {
+            "decoded": lambda: [parsed(body) for body in bodies],
+            "verified": lambda: [line.what for line in read_log(run.log)],
+            "stepped": lambda: [step(run.table, *one) for one in steps],
+            "replayed": lambda: replay(run.log, run.definition),
+        },
+        rounds=10,
+    )
+    cells: list[str] = []
+    broken: list[str] = []
+    for what, floor, budget in (
+        ("verified", "decoded", HISTORY_BUDGET),
+        ("replayed", "stepped", REPLAY_BUDGET),
+    ):
+        text, more = judged(f"{name} {what}", costs[what] / costs[floor], budget)
+        cells += [f"{costs[floor] / 1000:.1f} ms", f"{costs[what] / 1000:.1f} ms, {text}"]
+        broken += more
+    return (name, *cells), broken
+
+
+def newest(journal: MemoryJournal) -> Loaded:
+    """The only run of a journal."""
+    loaded = done(journal.load("run"))
+    if loaded is None:
+        raise AssertionError("the run is not there")
+    return loaded
+
+
+def done(waiting: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives that never waits."""
+    try:
+        waiting.send(None)
+    except StopIteration as end:
+        given: T = end.value
+        return given
+    raise AssertionError("a journal in memory waits")
+
+
+# -- many regions
+
+
+def many_regions() -> list[str]:
+    """One of a thousand regions moves, and all of them do."""
+    rows: list[tuple[str, ...]] = []
+    sizes: dict[tuple[int, str], int] = {}
+    for count, moving, name in (
+        (10, 1, "one"),
+        (1_000, 1, "one"),
+        (10, 10, "all"),
+        (1_000, 1_000, "all"),
+    ):
+        run = recorded(regions(count, moving), Count(), ticks, 4)
+        costs = best_of(entry_works(run), number=3, rounds=10)
+        sizes[count, name] = size = len(run.recorded[-1].entry.body)
+        cells = (f"{costs[what]:,.0f} us" for what in ("floor", "step", "record"))
+        rows.append((f"{name} of {count:,} regions", f"{size:,} B", *cells))
+    one, more = judged(
+        "bytes of one region among 1,000", sizes[1_000, "one"] / sizes[10, "one"], ONE_REGION_BUDGET
+    )
+    slope = exponent({count: size for (count, name), size in sizes.items() if name == "all"})
+    every, also = judged("growth of all regions", slope, ALL_REGIONS_EXPONENT)
+    print("\n" + table(("one move", "entry", "spell, hash (floor)", "the step", "record"), rows))
+    print(f"bytes: one among 1,000 is {one} of one among 10; exponent of all {every}")
+    return [*more, *also]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
