@@ -1,8 +1,9 @@
 """What the log costs: bytes, and time. Exits with 1 if a budget is broken. `python -m benchmarks.log`.
 
 The floors: of an entry, spelling its tree and hashing it; of a load, decoding the bytes that are read; of a whole
-history, decoding all of its entries to plain trees; of a replay, the pure steps of the same events. The floor of what
-is stored is what people wrote.
+history, decoding all of its lines to plain trees; of a replay, the pure steps of the same events. The floor of what
+is stored is what people said: their messages, each in its canonical bytes. Times are those of our days, since they
+are written with as many digits as they have.
 
 Kernel internals that are used: `wire`, which spells and decodes plain trees, for the floors.
 """
@@ -10,6 +11,7 @@ Kernel internals that are used: `wire`, which spells and decodes plain trees, fo
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -32,6 +34,7 @@ from detent.kernel import (
     Table,
     Write,
     begin,
+    canonical,
     frame_of,
     opening_lines,
     read_log,
@@ -41,7 +44,7 @@ from detent.kernel import (
 )
 from detent.kernel.wire import parsed, spelled
 
-STORED_BUDGETS = {200: 2.5, 1_000: 1.5}  # bytes of a message: how many times the text itself
+STORED_BUDGETS = {200: 2.5, 1_000: 1.5}  # bytes of a message: how many times these may be stored
 STORED_EXPONENT = 1.05
 ENTRY_BUDGET = 1.0  # of 2 x what is new, + 200, + 40 for each effect
 LOAD_BUDGET = 3.0
@@ -49,6 +52,8 @@ HISTORY_BUDGET = 3.0
 REPLAY_BUDGET = 3.0
 ONE_REGION_BUDGET = 1.2  # bytes of one region's move among a thousand, of those among ten
 ALL_REGIONS_EXPONENT = 1.1
+BEGAN = 1_760_000_000_123_456  # microseconds since 1970
+SECOND = 1_000_000  # one step
 HASH = 32  # bytes of a hash, as a store keeps it
 
 T = TypeVar("T")
@@ -163,13 +168,13 @@ def recorded(
     """A run of so many steps."""
     table_ = compile_machine(definition)
     recorder = Recorder(table_)
-    header = recorder.header("run")
-    made = [recorder.begin(header, begin(table_, input), input)]
+    header = recorder.header("run", BEGAN)
+    made = [recorder.begin(header, begin(table_, input, BEGAN), input)]
     taken: list[Signal] = []
     for _ in range(count):
         now = made[-1].snapshot
         taken.append(signals(now))
-        one = recorder.record(made[-1].head, now, step(table_, now, taken[-1], now.at + 1_000_000))
+        one = recorder.record(made[-1].head, now, step(table_, now, taken[-1], now.at + SECOND))
         if one is None:
             raise AssertionError(f"{taken[-1]} has no entry")
         made.append(one)
@@ -189,21 +194,28 @@ def ticks(now: Snapshot[Any]) -> Signal:
 
 
 def answers(size: int) -> Callable[[Snapshot[Any]], Signal]:
-    """What a model says: texts of so many bytes, each another."""
+    """What a model says: messages of so many bytes, each another."""
 
     def answer(now: Snapshot[Chat]) -> Signal:
         role = ("user", "assistant")[now.seq % 2]
         text = blake2b(str(now.seq).encode()).hexdigest() * (1 + size // 128)
-        return Happened(now.effects[0].id, Returned(Message(role, text[:size])))
+        said = Message(role, text[: size - len(canonical(Message(role, "")))])
+        return Happened(now.effects[0].id, Returned(said, at=moment(now.at + SECOND)))
 
     return answer
+
+
+def moment(microseconds: int) -> datetime:
+    """A time as outcomes carry it."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
 
 
 def pages(now: Snapshot[Any]) -> Signal:
     """The next page that is found."""
     flight: Any = now.effects[0]
     index = next(index for index in range(20) if flight.open >> index & 1)
-    return Happened(flight.id + index, Returned(f"page {now.seq} " * 10))
+    found = Returned(f"page {now.seq} " * 10, at=moment(now.at + SECOND))
+    return Happened(flight.id + index, found)
 
 
 # -- one entry
@@ -270,7 +282,7 @@ def stored() -> list[str]:
         text, more = judged(f"growth of a chat of {size:,} B", slope, STORED_EXPONENT)
         rows.append((f"  exponent at {size:,} B", "", "", text))
         broken += more
-    print("\n" + table(("stored", "bytes", "checkpoints", "of the texts"), rows))
+    print("\n" + table(("stored", "bytes", "checkpoints", "of the messages"), rows))
     return broken
 
 
@@ -323,11 +335,15 @@ def fan_size(now: Snapshot[Any], id: int) -> int:
 
 def leaves(tree: Any) -> Counter[bytes]:
     """All that is no list and no object in a tree, in bytes."""
-    if isinstance(tree, dict):
-        tree = list(tree.values())
-    if isinstance(tree, list):
-        return sum(map(leaves, tree), Counter())
-    return Counter([spelled(tree)])
+    found: Counter[bytes] = Counter()
+    waiting = [tree]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, dict | list):
+            waiting += here.values() if isinstance(here, dict) else here
+        else:
+            found[spelled(here)] += 1
+    return found
 
 
 # -- reading
@@ -385,17 +401,16 @@ def loading(name: str, run: Run) -> tuple[tuple[str, ...], list[str]]:
 
 def rereading(name: str, run: Run) -> tuple[tuple[str, ...], list[str]]:
     """The whole of a run: verified, and replayed."""
-    bodies = [one.entry.body for one in run.recorded]
     steps = [
         (now, signal, one.entry.at)
         for now, signal, one in zip(run.snapshots, run.signals, run.recorded[1:], strict=False)
     ]
     replayed = replay(run.log, run.definition)
-    if replayed.divergence is not None or replayed.entries != len(bodies):
+    if replayed.divergence is not None or replayed.entries != len(run.recorded):
         raise AssertionError(f"{name} is not replayed: {replayed}")
     costs = best_of(
         {
-            "decoded": lambda: [parsed(body) for body in bodies],
+            "decoded": lambda: [parsed(line) for line in run.log],
             "verified": lambda: [line.what for line in read_log(run.log)],
             "stepped": lambda: [step(run.table, *one) for one in steps],
             "replayed": lambda: replay(run.log, run.definition),

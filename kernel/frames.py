@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from detent.kernel.delta import BadEdit, applied
+from detent.kernel.delta import BadEdit, applied, unfolded
 from detent.kernel.entries import Checkpoint, Entry, Header
 from detent.kernel.errors import NoSuchEntry, Unreadable
 from detent.kernel.runlog import read_log
@@ -16,7 +16,7 @@ from detent.kernel.scribe import EMPTY
 from detent.kernel.vault import Key, Vault, restored
 from detent.kernel.wire import Tree
 
-__all__ = ["Frame", "Instant", "followed", "frame_at", "instants", "whole"]
+__all__ = ["Frame", "Instant", "followed", "frame_at", "instants", "opened", "whole"]
 
 Frame = dict[str, Tree]
 
@@ -38,6 +38,15 @@ def whole(entry: Entry, beside: Vault, key: Key | None = None) -> Entry:
     event = restored(entry.event, beside.get, key)
     delta: Any = restored(entry.delta, beside.get, key)
     return evolve(entry, event=event, delta=delta)
+
+
+def opened(checkpoint: Checkpoint, beside: Vault, key: Key | None = None) -> Frame:
+    """The frame of a checkpoint, with what lies beside it and what it refers to in its place."""
+    frame: Any = restored(checkpoint.frame, beside.get, key)
+    try:
+        return unfolded(frame)
+    except (BadEdit, KeyError, TypeError) as error:
+        raise Unreadable(f"the checkpoint of entry {checkpoint.seq} is no frame: {error}") from None
 
 
 def followed(frame: Frame, entry: Entry) -> Frame:
@@ -69,8 +78,7 @@ def instants(
             frame = followed(frame, entry)
             yield Instant(header, entry, frame, what.hash)
         elif isinstance(what, Checkpoint) and frame is EMPTY:
-            opened: Any = restored(what.frame, line.beside.get, key)
-            frame = opened
+            frame = opened(what, line.beside, key)
             yield Instant(header, None, frame, what.hash)
 
 

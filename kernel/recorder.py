@@ -6,11 +6,12 @@ Rule 2: a checkpoint is due when the last one and what followed are more than tw
         what is stored grows as what happened does, and whoever loads a run reads little more than its frame twice.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve, fields, frozen, has
+from attrs import evolve, field, frozen
 
-from detent.kernel.delta import Changes, first_other, weighs
+from detent.kernel.delta import Changes
 from detent.kernel.entries import (
     AnswerWord,
     Checkpoint,
@@ -20,7 +21,7 @@ from detent.kernel.entries import (
     entry_body,
     write_header,
 )
-from detent.kernel.flights import Fan, Flight, Ordered
+from detent.kernel.flights import Fan
 from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.signals import Happened
 from detent.kernel.snapshot import Snapshot
@@ -45,24 +46,29 @@ ANSWERS: dict[type, AnswerWord] = {
 class Head:
     """Where the log of a run is: its last hash, how much is to be read to load it, how large its frame is at least.
 
-    `flying` is how much of that is in flight. Who does not know what is least says nothing: zero is always right.
+    `flying` is how much of that each effect in flight takes. Who does not know what is least says nothing: zero is
+    always right.
     """
 
     hash: str
     unread: int = 0
     least: int = 0
-    flying: int = 0
+    flying: Mapping[int, int] = field(factory=dict[int, int])
 
 
 @frozen
 class Recorded:
-    """What an answer comes to in the log: the snapshot after it, the entry, and what lies beside it."""
+    """What an answer comes to in the log: the snapshot after it, the entry, and what lies beside it.
+
+    `under` is what lies beside its checkpoint.
+    """
 
     snapshot: Snapshot[Any]
     entry: Entry
     head: Head
     beside: tuple[Beside, ...] = ()
     checkpoint: Checkpoint | None = None
+    under: tuple[Beside, ...] = ()
 
 
 class Recorder:
@@ -115,10 +121,10 @@ class Recorder:
         self, snapshot: Snapshot[Any], hash: str
     ) -> tuple[Checkpoint, tuple[Beside, ...]]:
         """The whole frame of a snapshot, following the entry of that hash."""
-        frame = self.scribe.frame(snapshot)
         beside: dict[str, Beside] = {}
-        tree = {"seq": snapshot.seq, "frame": stowed(frame, self._key, beside, self._large)}
-        body = spelled(tree)
+        whole = self._changes.frame(snapshot)
+        frame: Any = stowed(whole, self._key, beside, self._large)
+        body = spelled({"seq": snapshot.seq, "frame": frame})
         made = Checkpoint(snapshot.seq, frame, body=body, hash=chained(hash, body))
         return made, tuple(beside.values())
 
@@ -173,10 +179,10 @@ class Recorder:
         body, beside = self.body(entry)
         hash = chained(head.hash, body)
         made = evolve(entry, body=body, hash=hash)
-        unread = head.unread + len(body)
+        unread = head.unread + len(body) + _size(beside)
         now = Head(hash, unread)
-        if before is not None:
-            now = _measured(head, hash, unread, entry, (before, after))
+        if before is not None and head.least:  # what was never weighed cannot lose weight
+            now = _measured(head, hash, unread, entry, before)
         recorded = Recorded(after, made, now, beside)
         if now.unread < SMALL or now.unread <= 2 * now.least:
             return recorded
@@ -185,21 +191,22 @@ class Recorder:
     def _with_checkpoint(self, recorded: Recorded) -> Recorded:
         """The same with a checkpoint, if what is to be read is more than twice what there is."""
         made, beside = self.checkpoint(recorded.snapshot, recorded.head.hash)
-        size = len(made.body)
-        flying = min(size, len(spelled(made.frame["effects"])))
+        size = len(made.body) + _size(beside)
+        effects: Any = made.frame["effects"]
+        flying = {int(id): len(id) + 4 + len(spelled(flight)) for id, flight in effects.items()}
         head = evolve(recorded.head, least=size, flying=flying)
         if head.unread <= 2 * size:
             return evolve(recorded, head=head)
         head = evolve(head, unread=size)
-        every = {one.digest: one for one in (*recorded.beside, *beside)}
-        return evolve(recorded, head=head, checkpoint=made, beside=tuple(every.values()))
+        return evolve(recorded, head=head, checkpoint=made, under=beside)
 
 
-def _measured(
-    head: Head, hash: str, unread: int, entry: Entry, pair: tuple[Snapshot[Any], Snapshot[Any]]
-) -> Head:
+def _size(beside: tuple[Beside, ...]) -> int:
+    return sum(len(one.body) for one in beside)
+
+
+def _measured(head: Head, hash: str, unread: int, entry: Entry, before: Snapshot[Any]) -> Head:
     """The head after an entry, with what its frame has lost at most."""
-    before, after = pair
     pending, change = before.pending, entry.delta
     held: dict[str, Any] = {
         "in": before.configuration,
@@ -211,45 +218,16 @@ def _measured(
         "doubts": pending.doubts,
     }
     shed = sum(_shed(change[key], held[key]) for key in change.keys() & held.keys())
-    flying = head.flying
     edits: Any = change.get("effects", {})
     for flight in pending.effects if edits else ():
         edit = edits.get(str(flight.id))
-        if edit is None:
-            continue
-        if edit != []:  # it is asked to stop, perhaps, and other things have been asked so far
-            gone = 8 + 8 * flight.asked.bit_count() if isinstance(flight, Fan) else 8
-        elif (heir := _heir(flight, pending.effects, after)) is not None:
-            gone = _lost(flight, heir) + len(spelled(str(flight.id)))
-        elif weighs(flight, SMALL) < SMALL:
-            gone = len(spelled(tree(flight))) + len(spelled(str(flight.id)))
-        else:
-            gone = flying  # to weigh it all would cost as much as a checkpoint does
-        shed, flying = shed + gone, max(0, flying - gone)
-    return Head(hash, unread, max(0, head.least - shed), flying)
-
-
-def _heir(flight: Flight, before: tuple[Flight, ...], after: Snapshot[Any]) -> Ordered | None:
-    """The effect that was ordered in the place of one that is gone, if there is one such effect."""
-    if not isinstance(flight, Ordered):
-        return None
-    gone = [one for one in before if one.form == flight.form]
-    come = [one for one in after.effects if one.form == flight.form]
-    only = come[0] if len(gone) == len(come) == 1 else None
-    return only if isinstance(only, Ordered) else None
-
-
-def _lost(old: Any, new: Any) -> int:
-    """How many bytes of a value are not in another, at most; what is the same object in both is not looked at."""
-    if old is new:
-        return 0
-    if type(old) is type(new) is tuple:
-        start = first_other(old, new, 0, min(len(old), len(new)))
-        return len(spelled(tree(old[start:])))
-    if type(old) is type(new) and has(type(old)):
-        names = (one.name for one in fields(type(old)) if one.init)
-        return sum(_lost(getattr(old, name), getattr(new, name)) for name in names)
-    return len(spelled(tree(old)))
+        if edit == []:
+            shed += head.flying.get(flight.id, 0)
+        elif (
+            edit is not None
+        ):  # it is asked to stop, perhaps, and other things have been asked so far
+            shed += 8 + 8 * flight.asked.bit_count() if isinstance(flight, Fan) else 8
+    return Head(hash, unread, max(0, head.least - shed), head.flying)
 
 
 def _shed(edit: Tree, old: Any) -> int:

@@ -229,6 +229,7 @@ class _Reader:
 
     tips: dict[str, _Tip] = field(factory=dict[str, _Tip])
     waiting: dict[str, Beside] = field(factory=dict[str, Beside])
+    names: dict[bytes, str] = field(factory=dict[bytes, str])
     end: Line | None = None
 
     def read(self, number: int, text: bytes) -> Iterator[Line]:
@@ -268,7 +269,7 @@ class _Reader:
 
     def _link(self, number: int, name: bytes, word: bytes, body: bytes, hash: bytes) -> Line:
         try:
-            run = str(parsed(name))
+            run = self.names.get(name, "") or self.names.setdefault(name, str(parsed(name)))
             what: Header | Entry | Checkpoint
             if word == b"header":
                 what = self._header(number, run, body, hash.decode())

@@ -145,8 +145,15 @@ def read_map(key: Reader, item: Reader) -> Reader:
 
 
 def write_sealed(inner: Writer, word: str) -> Writer:
-    """Writes values of a field that is kept apart."""
-    return lambda value: {f"${word}": inner(value)}
+    """Writes values of a field that is kept apart. What does not fit is not shown: it may be the secret."""
+
+    def write(value: Any) -> Tree:
+        try:
+            return {f"${word}": inner(value)}
+        except Misfit as misfit:
+            raise _hushed(misfit, word) from None
+
+    return write
 
 
 def read_sealed(inner: Reader, word: str) -> Reader:
@@ -155,10 +162,24 @@ def read_sealed(inner: Reader, word: str) -> Reader:
 
     def read(written: Tree) -> Any:
         if type(written) is not dict or tag not in written or len(written) != 1:
-            raise no_tree(written, f"{word} value")
-        return inner(written[tag])
+            raise (
+                Misfit(f"this is no {word} value")
+                if type(written) is not dict
+                else no_tree(dict.fromkeys(written), f"{word} value")
+            )
+        try:
+            return inner(written[tag])
+        except Misfit as misfit:
+            raise _hushed(misfit, word) from None
 
     return read
+
+
+def _hushed(misfit: Misfit, word: str) -> Misfit:
+    """What does not fit, without what it is."""
+    hushed = Misfit(f"this {word} value is not of its type")
+    hushed.steps = misfit.steps
+    return hushed
 
 
 def _read_pair(key: Reader, item: Reader) -> Reader:

@@ -134,6 +134,10 @@ def write_scalar(name: str) -> Writer:
         return write_as_it_is
 
     def write(value: Any) -> Tree:
+        if (
+            type(value) is str is wanted and value.isascii()
+        ):  # most are, and these are their own trees
+            return value
         if type(value) is not wanted:
             raise is_no(value, name)
         try:

@@ -8,6 +8,8 @@ Rule 2: what an entry's own event holds is not written again; nor is what the da
 from collections.abc import Iterator
 from typing import Any
 
+from attrs import evolve
+
 from detent.kernel.codec import Misfit
 from detent.kernel.delta.differ import Differ, sequence
 from detent.kernel.delta.edits import Edit
@@ -36,7 +38,6 @@ class Changes:
         differ = Differ(scribe.codec)
         self._data = differ.compare(scribe.data)
         self._write_data = scribe.codec.writer(scribe.data)
-        self._names = differ.compare(Many(NAMES))
         self._history = differ.compare(HISTORY)
 
     def between(
@@ -50,6 +51,17 @@ class Changes:
         except RecursionError:
             raise Unstorable("a value is nested too deeply to be written") from None
 
+    def frame(self, snapshot: Snapshot[Any]) -> dict[str, Tree]:
+        """The frame of a snapshot, in which orders and the end refer to the data where they say the same."""
+        bare = evolve(snapshot, pending=evolve(snapshot.pending, effects=()), end=None)
+        places = Places(self._codec, self._scribe.data, snapshot.data)
+        effects = {str(flight.id): self._ordered(flight, places) for flight in snapshot.effects}
+        return {
+            **self._scribe.frame(bare),
+            "effects": effects,
+            "end": self._written_end(snapshot, places),
+        }
+
     def _between(
         self, before: Snapshot[Any] | None, after: Snapshot[Any], event: Tree
     ) -> dict[str, Edit]:
@@ -57,7 +69,8 @@ class Changes:
         change: dict[str, Edit] = {}
         index = index_of(event, "event", {})
         if after.configuration is not old.configuration:
-            _note(change, "in", self._names(old.configuration, after.configuration))
+            edit = sequence(old.configuration, after.configuration, _written, _same, True)
+            _note(change, "in", edit)
         if after.data is not old.data:
             edit = self._data_edit(before, after)
             if edit is not None:
@@ -118,7 +131,7 @@ class Changes:
         if new.count != old.count:
             change["count"] = [new.count]
         if new.doubts is not old.doubts:
-            edit = sequence(old.doubts, new.doubts, _numbers, _same, True)
+            edit = sequence(old.doubts, new.doubts, _written, _same, True)
             _note(change, "doubts", edit)
 
     def _kept(self, old: Kept, new: Kept) -> Edit:
@@ -187,17 +200,21 @@ class Changes:
 
     def _end(self, old: End | None, after: Snapshot[Any]) -> Edit:
         """How a run ended; what it results in is often in the data."""
-        end = after.end
+        if after.end == old:
+            return None
+        return [self._written_end(after, Places(self._codec, self._scribe.data, after.data))]
+
+    def _written_end(self, snapshot: Snapshot[Any], places: Places) -> Tree:
+        end = snapshot.end
         written: Any = self._scribe.write_end(end and _without_value(end))
         if end is not None and end.value is not None:
-            places = Places(self._codec, self._scribe.data, after.data)
             try:
                 value = places.written(self._scribe.result, end.value)
             except Misfit as misfit:
                 raise misfit.inside("result") from None
-            index = index_of(self._write_data(after.data), "data", {})  # a run ends only once
+            index = index_of(self._write_data(snapshot.data), "data", {})  # a run ends only once
             written["value"] = referring(value, index)
-        return None if end == old else [written]
+        return written  # type: ignore[no-any-return]
 
 
 def _without_value(end: End) -> End:
@@ -233,7 +250,8 @@ def _note(change: dict[str, Edit], key: str, edit: Edit) -> None:
         change[key] = edit
 
 
-def _numbers(old: int, new: int) -> Edit:
+def _written(old: Any, new: Any) -> Edit:
+    """The edit of what is its own tree: a name, a number."""
     return None if old == new else [new]
 
 

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from detent.kernel.wire import Tree, spelled
 
-__all__ = ["BadEdit", "Edit", "Sources", "applied", "pointed", "resolved", "step_of"]
+__all__ = ["BadEdit", "Edit", "Sources", "applied", "pointed", "resolved", "step_of", "unfolded"]
 
 Edit: TypeAlias = Tree
 Sources: TypeAlias = Mapping[str, Tree]
@@ -37,7 +37,8 @@ def applied(frame: dict[str, Tree], change: Tree, event: Tree) -> dict[str, Tree
         raise BadEdit("a change is an object")
     sources: dict[str, Tree] = {"event": event, "before": frame}
     after = dict(frame)
-    for key in sorted(change, key=lambda key: key in LATE):
+    late = [key for key in change if key in LATE]
+    for key in [*(key for key in change if key not in LATE), *late] if late else change:
         if key not in frame:
             raise BadEdit(f"a frame has no {key!r}")
         sources["data"] = after["data"]
@@ -46,6 +47,13 @@ def applied(frame: dict[str, Tree], change: Tree, event: Tree) -> dict[str, Tree
         except RecursionError:
             raise BadEdit(f"the edit of {key!r} is nested too deeply") from None
     return after
+
+
+def unfolded(frame: dict[str, Tree]) -> dict[str, Tree]:
+    """A frame as it stands in a checkpoint, with what its orders and its end refer to in the data."""
+    sources: dict[str, Tree] = {"data": frame["data"]}
+    late = {key: resolved(frame[key], sources) for key in ("effects", "end")}
+    return {**frame, **late}
 
 
 def edited(tree: Tree, edit: Edit, sources: Sources, in_order: bool = False) -> Tree:

@@ -47,7 +47,7 @@ class _Kept:
     standing: Standing = Standing()
     checkpoint: _Link | None = None
     keys: dict[str, int] = field(factory=dict[str, int])
-    beside: set[str] = field(factory=set[str])
+    beside: dict[str, int] = field(factory=dict[str, int])
 
     @property
     def head(self) -> tuple[int, str]:
@@ -107,9 +107,10 @@ class MemoryJournal:
             return None
         link = kept.checkpoint
         checkpoint = None if link is None else read_checkpoint(link.body, link.hash)
-        entries = kept.later(0 if link is None else link.seq)
         epoch = self._epochs.get(run, 0)
-        beside = await self.beside(kept.beside)
+        start = 0 if link is None else link.seq
+        entries = kept.later(start)
+        beside = await self.beside(d for d, seq in kept.beside.items() if seq >= start)
         return Loaded(kept.header, epoch, kept.standing, kept.head, checkpoint, entries, beside)
 
     async def entries(self, run: str, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
@@ -119,9 +120,9 @@ class MemoryJournal:
     async def holds(self, run: str, seq: int, hash: str) -> bool:
         """See Journal."""
         kept = self._runs.get(run)
-        return kept is not None and any(
-            link.seq == seq and link.hash == hash for link in kept.entries
-        )
+        place = -1 if kept is None else seq - kept.opening[0] - 1
+        links = [] if kept is None or place < 0 else kept.entries[place : place + 1]
+        return any(link.hash == hash for link in links)
 
     async def taken(self, run: str, key: str) -> int | None:
         """See Journal."""
@@ -257,7 +258,7 @@ class MemoryJournal:
             self._put(sent)
         for cell in write.cells:
             self._cells[cell.name] = evolve(cell, version=cell.version + 1)
-        kept.beside.update(one.digest for one in write.beside)
+        kept.beside.update({one.digest: kept.head[0] for one in write.beside})
         self._beside.update({one.digest: one for one in write.beside})
         self._outlines.update({outline.digest: outline for outline in write.outlines})
         return Committed(*kept.head)

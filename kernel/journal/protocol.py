@@ -16,12 +16,11 @@ from attrs import field, frozen
 
 from detent.kernel.definition import FinalStatus
 from detent.kernel.entries import Checkpoint, Entry, Header
-from detent.kernel.errors import Unreadable
-from detent.kernel.frames import Frame, followed, whole
+from detent.kernel.frames import Frame, followed, opened, whole
 from detent.kernel.scribe import EMPTY
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.table import Outline
-from detent.kernel.vault import Beside, Key, restored
+from detent.kernel.vault import Beside, Key
 from detent.kernel.wire import Tree
 
 __all__ = [
@@ -160,7 +159,8 @@ class Loaded:
     def unread(self) -> int:
         """How many bytes were read of it."""
         start = 0 if self.checkpoint is None else len(self.checkpoint.body)
-        return start + sum(len(entry.body) for entry in self.entries)
+        beside = sum(len(one.body) for one in self.beside.values())
+        return start + beside + sum(len(entry.body) for entry in self.entries)
 
 
 class Journal(Protocol):
@@ -233,10 +233,7 @@ def frame_of(loaded: Loaded, key: Key | None = None) -> Frame:
     """The frame that a loaded run is at."""
     frame: Frame = EMPTY
     if loaded.checkpoint is not None:
-        opened = restored(loaded.checkpoint.frame, loaded.beside.get, key)
-        if not isinstance(opened, dict):  # pragma: no cover - a checkpoint holds a frame
-            raise Unreadable("a checkpoint holds no frame")
-        frame = opened
+        frame = opened(loaded.checkpoint, loaded.beside, key)
     for entry in loaded.entries:
         frame = followed(frame, whole(entry, loaded.beside, key))
     return frame

@@ -21,12 +21,12 @@ from detent.kernel.entries import (
     write_header,
 )
 from detent.kernel.errors import NoSuchEntry, WrongInput
-from detent.kernel.frames import Frame, followed, whole
+from detent.kernel.frames import Frame, followed, opened, whole
 from detent.kernel.runlog import beside_line, checkpoint_line, header_line, outline_line, read_log
 from detent.kernel.scribe import EMPTY
 from detent.kernel.table import Outline
 from detent.kernel.values import moment, tree
-from detent.kernel.vault import Beside, Key, restored, stowed
+from detent.kernel.vault import Beside, Key, stowed
 from detent.kernel.wire import Tree, spelled, under
 
 __all__ = ["Fork", "ForkChoice", "fork"]
@@ -137,8 +137,7 @@ class _Parent:
             if key is None:
                 self.sealed |= {one.digest: one for one in line.beside.values() if one.is_sealed}
             if isinstance(what, Checkpoint) and frame is EMPTY:
-                opened: Any = restored(what.frame, line.beside.get, key)
-                frame = opened
+                frame = opened(what, line.beside, key)
                 self.hash = what.hash
             elif isinstance(what, Entry):
                 last = what.seq

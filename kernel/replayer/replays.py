@@ -15,7 +15,7 @@ from detent.kernel.definition import Definition, Each, Spawn
 from detent.kernel.differences import Difference, differences
 from detent.kernel.entries import Checkpoint, Entry, Header
 from detent.kernel.errors import BrokenBegin, NoSuchEntry, Unreadable, Unstorable, WrongInput
-from detent.kernel.frames import followed, frame_at, whole
+from detent.kernel.frames import followed, frame_at, opened, whole
 from detent.kernel.recorder import Recorder
 from detent.kernel.replayer.divergence import Divergence, compared, summary
 from detent.kernel.replayer.rows import Rows, rules_of
@@ -26,7 +26,7 @@ from detent.kernel.snapshot import Snapshot
 from detent.kernel.stepper import begin, recall, step
 from detent.kernel.steps import Broken, Ignored, Moved, Stepped
 from detent.kernel.table import Outline, Table
-from detent.kernel.vault import Key, restored
+from detent.kernel.vault import Key
 from detent.kernel.wire import Tree
 
 __all__ = ["Replayed", "replay", "snapshot_at"]
@@ -213,7 +213,7 @@ class _Replayer:
     def _resume(self, run: _Run, checkpoint: Checkpoint, line: Line) -> None:
         """Begin a fork at the frame it forks from."""
         if run.now is None:
-            frame = restored(checkpoint.frame, line.beside.get, self.key)
+            frame = opened(checkpoint, line.beside, self.key)
             run.now = run.recorder.scribe.snapshot(frame)
 
     # -- entries

@@ -327,6 +327,7 @@ class JournalContract(RuleBasedStateMachine):
         if not self.erased:
             assert frame_of(loaded, KEY) == frame
             size = 0 if loaded.checkpoint is None else len(loaded.checkpoint.body)
+            size += sum(len(one.body) for one in loaded.beside.values())
             assert loaded.unread == size + sum(len(entry.body) for entry in loaded.entries)
             assert loaded.unread <= READ_AT_ONCE + 2 * len(spelled(frame))
 

@@ -251,7 +251,7 @@ def written(run: str, epoch: int, after: tuple[int, str] | None, made: list[Reco
         tuple(one.entry for one in made),
         checkpoint=checkpoints[-1] if checkpoints else None,
         standing=stands(made[-1].snapshot) if made else None,
-        beside=tuple(beside for one in made for beside in one.beside),
+        beside=tuple(beside for one in made for beside in (*one.beside, *one.under)),
     )
 
 
