@@ -2,8 +2,7 @@
 
 The floors: of an entry, spelling its tree and hashing it; of a load, decoding the bytes that are read; of a whole
 history, decoding all of its lines to plain trees; of a replay, the pure steps of the same events. The floor of what
-is stored is what people said: their messages, each in its canonical bytes. Times are those of our days, since they
-are written with as many digits as they have.
+is stored is what people said: their messages, each in its canonical bytes.
 
 Kernel internals that are used: `wire`, which spells and decodes plain trees, for the floors.
 """
@@ -11,34 +10,21 @@ Kernel internals that are used: `wire`, which spells and decodes plain trees, fo
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeVar
 
-from attrs import frozen
-
 from benchmarks.measure import best_of, exponent, table
-from benchmarks.step import Count, Tick, flat, regions
-from detent import Call, Each, Effect, Machine, On, Returned, Settled, State, compile_machine
+from benchmarks.runs import Chat, Found, Run, answers, chat, pages, recorded, search, ticks
+from benchmarks.step import Count, flat, regions
 from detent.kernel import (
-    Definition,
-    Happened,
     Loaded,
     MemoryJournal,
     Recorded,
-    Recorder,
-    Signal,
     Snapshot,
     Stepped,
-    Table,
-    Write,
-    begin,
-    canonical,
     frame_of,
-    opening_lines,
     read_log,
-    recorded_lines,
     replay,
     step,
 )
@@ -52,93 +38,9 @@ HISTORY_BUDGET = 3.0
 REPLAY_BUDGET = 3.0
 ONE_REGION_BUDGET = 1.2  # bytes of one region's move among a thousand, of those among ten
 ALL_REGIONS_EXPONENT = 1.1
-BEGAN = 1_760_000_000_123_456  # microseconds since 1970
-SECOND = 1_000_000  # one step
 HASH = 32  # bytes of a hash, as a store keeps it
 
 T = TypeVar("T")
-
-
-@frozen
-class Message:
-    """What one side said."""
-
-    role: str
-    text: str
-
-
-@frozen
-class Ask(Effect[Message], recovery="pure"):
-    """Ask a model for what comes next."""
-
-    messages: tuple[Message, ...]
-
-
-@frozen
-class Chat:
-    """The data of a chat: all that was said."""
-
-    messages: tuple[Message, ...] = ()
-
-    def ask(self) -> Ask:
-        """The order points to the messages."""
-        return Ask(self.messages)
-
-    def add(self, event: Returned[Message]) -> "Chat":
-        """One more."""
-        return Chat((*self.messages, event.value))
-
-
-asking = Call(Ask, Chat.ask)
-chat = Machine(
-    "chat", State("asking", On(asking.returned, to="asking", update=Chat.add), do=asking), data=Chat
-)
-
-
-@frozen
-class Fetch(Effect[str], recovery="pure"):
-    """One of many."""
-
-    url: str
-
-
-@frozen
-class Found:
-    """The data of a search: what came of all."""
-
-    texts: tuple[str, ...] = ()
-
-    def fetch(self) -> tuple[Fetch, ...]:
-        """Twenty pages at a time."""
-        return tuple(Fetch(f"https://pages.example/{n}/{len(self.texts)}") for n in range(20))
-
-    def keep(self, event: Settled[str]) -> "Found":
-        """All of them."""
-        texts = (one.value for one in event.outcomes if isinstance(one, Returned))
-        return Found((*self.texts, *texts))
-
-
-fetching = Each(Fetch, Found.fetch)
-search = Machine(
-    "search",
-    State("fetching", On(fetching.settled, to="fetching", update=Found.keep), do=fetching),
-    data=Found,
-)
-
-
-@frozen
-class Run:
-    """A run that was recorded, with what it was recorded from."""
-
-    definition: Definition[Any, Any, Any]
-    table: Table[Any, Any, Any]
-    input: Any
-    signals: tuple[Signal, ...]
-    snapshots: tuple[Snapshot[Any], ...]
-    recorded: tuple[Recorded, ...]
-    recorder: Recorder
-    log: tuple[bytes, ...]
-    write: Write
 
 
 def main() -> int:
@@ -154,68 +56,6 @@ def judged(name: str, value: float, budget: float) -> tuple[str, list[str]]:
     """A cell that says what was measured and what was allowed; and the complaint, if there is one."""
     text = f"{value:.2f} of {budget}"
     return text, [] if value <= budget else [f"{name}: {text}"]
-
-
-# -- what is recorded
-
-
-def recorded(
-    definition: Definition[Any, Any, Any],
-    input: Any,
-    signals: Callable[[Snapshot[Any]], Signal],
-    count: int,
-) -> Run:
-    """A run of so many steps."""
-    table_ = compile_machine(definition)
-    recorder = Recorder(table_)
-    header = recorder.header("run", BEGAN)
-    made = [recorder.begin(header, begin(table_, input, BEGAN), input)]
-    taken: list[Signal] = []
-    for _ in range(count):
-        now = made[-1].snapshot
-        taken.append(signals(now))
-        one = recorder.record(made[-1].head, now, step(table_, now, taken[-1], now.at + SECOND))
-        if one is None:
-            raise AssertionError(f"{taken[-1]} has no entry")
-        made.append(one)
-    log = [*opening_lines(recorder, header)]
-    for one in made:
-        log += recorded_lines("run", one)
-    points = [one.checkpoint for one in made if one.checkpoint is not None]
-    rows = tuple(one.entry for one in made)
-    write = Write("run", 0, None, rows, header, points[-1] if points else None)
-    now_ = tuple(one.snapshot for one in made)
-    return Run(definition, table_, input, (*taken,), now_, (*made,), recorder, (*log,), write)
-
-
-def ticks(now: Snapshot[Any]) -> Signal:
-    """The same event each time."""
-    return Tick()
-
-
-def answers(size: int) -> Callable[[Snapshot[Any]], Signal]:
-    """What a model says: messages of so many bytes, each another."""
-
-    def answer(now: Snapshot[Chat]) -> Signal:
-        role = ("user", "assistant")[now.seq % 2]
-        text = blake2b(str(now.seq).encode()).hexdigest() * (1 + size // 128)
-        said = Message(role, text[: size - len(canonical(Message(role, "")))])
-        return Happened(now.effects[0].id, Returned(said, at=moment(now.at + SECOND)))
-
-    return answer
-
-
-def moment(microseconds: int) -> datetime:
-    """A time as outcomes carry it."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
-
-
-def pages(now: Snapshot[Any]) -> Signal:
-    """The next page that is found."""
-    flight: Any = now.effects[0]
-    index = next(index for index in range(20) if flight.open >> index & 1)
-    found = Returned(f"page {now.seq} " * 10, at=moment(now.at + SECOND))
-    return Happened(flight.id + index, found)
 
 
 # -- one entry

@@ -42,7 +42,7 @@ def whole(entry: Entry, beside: Vault, key: Key | None = None) -> Entry:
 
 def opened(checkpoint: Checkpoint, beside: Vault, key: Key | None = None) -> Frame:
     """The frame of a checkpoint, with what lies beside it and what it refers to in its place."""
-    frame: Any = restored(checkpoint.frame, beside.get, key)
+    frame: Any = restored(checkpoint.frame, beside.get, key) if beside else checkpoint.frame
     try:
         return unfolded(frame)
     except (BadEdit, KeyError, TypeError) as error:

@@ -5,11 +5,12 @@ Rule 2: nothing is written but what is new: an item added to ten thousand costs 
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain, takewhile
 from typing import Any, TypeAlias
 
 from detent.kernel.codec import Codec, Misfit, Writer, types_of
 from detent.kernel.delta.edits import Edit
-from detent.kernel.delta.references import first_other
+from detent.kernel.delta.references import unlike
 from detent.kernel.shapes import (
     Anything,
     Either,
@@ -264,27 +265,23 @@ def sequence(
     """
     one, other = tuple(old), tuple(new)
     end = min(len(one), len(other))
-    edits: dict[int, Edit] = {}
-    place = first_other(one, other, 0, end)
-    while place < end and (edit := _at(place, compare, one[place], other[place])) is None:
-        place = first_other(one, other, place + 1, end)
-    start, last = place, 0
+
+    def edit_at(place: int) -> Edit:
+        edit: Edit = _at(place % len(other), compare, one[place], other[place])
+        return edit
+
+    places = unlike(one, other, end)
+    start = next((place for place in places if edit_at(place) is not None), end)
     if start == len(one) == len(other):
         return None
-    while last < end - start:
-        edit = _at(len(other) - 1 - last, compare, one[-1 - last], other[-1 - last])
-        if edit is not None:
-            break
-        last += 1
+    ends = unlike(reversed(one), reversed(other), end - start)
+    last = next((back for back in ends if edit_at(-1 - back) is not None), end - start)
     stop = len(other) - last
     inside: Edit = None
     if len(one) == len(other):
-        while place < stop:
-            edit = _at(place, compare, one[place], other[place])
-            if edit is not None:
-                edits[place] = edit
-            place = first_other(one, other, place + 1, stop)
-        inside = {str(key): edit for key, edit in edits.items()}
+        inner = takewhile(lambda place: place < stop, chain((start,), places))
+        edits = {place: edit for place in inner if (edit := edit_at(place)) is not None}
+        inside = {str(place): edit for place, edit in edits.items()}
         if not is_flat or len(edits) * FEW <= stop - start:
             return inside
     written: list[Tree] = [_at(place, write, other[place]) for place in range(start, stop)]

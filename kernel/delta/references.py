@@ -5,8 +5,8 @@ Rule 2: what is short is written: a reference would not be shorter.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
-from operator import indexOf, is_
+from itertools import compress, islice
+from operator import is_not
 from typing import Any
 
 import attrs
@@ -24,11 +24,11 @@ __all__ = [
     "Index",
     "Places",
     "alike",
-    "first_other",
     "index_of",
     "referring",
     "shared_end",
     "shared_start",
+    "unlike",
 ]
 
 SHORT = 40  # bytes: about what a reference takes
@@ -78,17 +78,9 @@ def referring(value: Tree, index: Index) -> Tree:
     return {key: referring(item, index) for key, item in value.items()}
 
 
-def first_other(one: tuple[Any, ...], other: tuple[Any, ...], start: int, end: int) -> int:
-    """The first place from `start` on, and before `end`, where two tuples do not hold the same object."""
-    pairs = (
-        map(is_, islice(one, start, end), islice(other, start, end))
-        if start
-        else map(is_, one, other)
-    )
-    try:
-        return min(start + indexOf(pairs, False), end)
-    except ValueError:
-        return end
+def unlike(one: Iterable[Any], other: Iterable[Any], end: int) -> Iterator[int]:
+    """The places before `end` where two rows of values do not hold the same object, as far as anybody asks."""
+    return compress(range(end), map(is_not, one, other))
 
 
 def alike(one: object, other: object) -> bool:
@@ -124,10 +116,7 @@ def alike(one: object, other: object) -> bool:
 def shared_start(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
     """How many items two tuples have in common from the first on."""
     end = min(len(one), len(other))
-    place = first_other(one, other, 0, end)
-    while place < end and alike(one[place], other[place]):
-        place = first_other(one, other, place + 1, end)
-    return place
+    return next((at for at in unlike(one, other, end) if not alike(one[at], other[at])), end)
 
 
 def shared_end(one: tuple[Any, ...], other: tuple[Any, ...], at_most: int) -> int:

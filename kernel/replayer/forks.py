@@ -44,7 +44,10 @@ DEFAULTS: Mapping[str, ForkChoice] = {
 
 @frozen
 class Fork:
-    """A run that begins at an entry of another: its first lines, and the outcomes that come first when it resumes."""
+    """A run that begins at an entry of another: its first lines, and the outcomes that come first when it resumes.
+
+    As after any entry, what was deferred may have to be offered again (`recall`) before them.
+    """
 
     header: Header
     checkpoint: Checkpoint

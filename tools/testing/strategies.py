@@ -21,6 +21,7 @@ from detent.kernel import (
     Defer,
     Doing,
     Done,
+    Each,
     Ended,
     Event,
     Fan,
@@ -38,7 +39,6 @@ from detent.kernel import (
     Record,
     Region,
     Reject,
-    Settled,
     Shape,
     Signal,
     Snapshot,
@@ -265,7 +265,7 @@ def _outcome_rows(
 @st.composite
 def signals(draw: Draw, table: Table[Any, Any, Any], snapshot: Snapshot[Any]) -> Signal:
     """What may happen to a run that is at a snapshot; now and then something that cannot."""
-    open_effects = [(flight.form, id) for flight in snapshot.effects for id in _open(flight)]
+    open_effects = [(flight, id) for flight in snapshot.effects for id in _open(flight)]
     kinds = ["sent"] * 4 * bool(table.events) + ["came"] * 4 * bool(open_effects)
     kinds += ["fired"] * 2 * bool(snapshot.timers)
     kind = _pick(draw, [*kinds, "nothing"])
@@ -275,8 +275,8 @@ def signals(draw: Draw, table: Table[Any, Any, Any], snapshot: Snapshot[Any]) ->
     if kind == "fired":
         return Fired(_pick(draw, snapshot.timers).id)
     if kind == "came":
-        form, id = _pick(draw, open_effects)
-        outcome: Event = draw(values(_outcome(draw, table, form)))
+        flight, id = _pick(draw, open_effects)
+        outcome: Event = draw(values(_outcome(draw, table, flight, id)))
         return Happened(id, echoing(draw, _as_runs_end(draw, outcome), snapshot.data))
     id = _index(draw, snapshot.pending.count + 2) - 1
     return Fired(id) if _one_in(draw, 2) else Happened(id, EVENTS[0]())
@@ -295,11 +295,12 @@ def _open(flight: Flight) -> list[int]:
     return [id for id in range(flight.id, flight.id + size) if flight.has(id)][:3]
 
 
-def _outcome(draw: Draw, table: Table[Any, Any, Any], key: str) -> Shape:
+def _outcome(draw: Draw, table: Table[Any, Any, Any], flight: Flight, id: int) -> Shape:
     """Something that may come of an effect."""
-    form = table.forms[key]
-    kind = _pick(draw, [kind for kind in form.possible if kind is not Settled])
-    shape = outcome_shape(form, kind)
+    form, part = table.forms[flight.form], flight.part_of(id)
+    inner = form.forms[part] if isinstance(form, Each) else form
+    kind = _pick(draw, table.possible[flight.form, part])
+    shape = outcome_shape(inner, kind)
     if isinstance(shape, Record) and any(True for a in shape.arguments for _ in unstorable(a)):
         return Record(shape.kind, (shape_of(None),))
     return shape

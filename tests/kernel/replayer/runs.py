@@ -26,11 +26,15 @@ from detent.kernel import (
     Unstorable,
     advance,
     begin,
+    draw,
     log_lines,
     opening_lines,
+    recall,
     recorded_lines,
     scribe_of,
 )
+from detent.kernel.stepper import follow_up
+from detent.kernel.wire import Tree
 from detent.tools.testing import Features, Walk, machines, walks
 
 __all__ = ["Recording", "Steps", "all_of", "can_be_written", "recorded", "recordings", "resumed"]
@@ -43,6 +47,11 @@ class Recording:
     table: Table[Any, Any, Any]
     walk: Walk
     steps: tuple[Stepped[Any], ...] = field(repr=lambda steps: f"{len(steps)} answers")
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What hypothesis shows: the machine as a drawing, and what happened."""
+        happened = "\n".join(f"  at {at}: {signal!r}" for signal, at in self.walk.signals)
+        printer.text(f"\n{draw(self.table)}begun with {self.walk.input!r}\n{happened}\n")
 
     @property
     def log(self) -> tuple[bytes, ...]:
@@ -60,10 +69,10 @@ class Recording:
 
 
 @st.composite
-def recordings(draw: st.DrawFn, features: Features = Features()) -> Recording:
+def recordings(drawn: st.DrawFn, features: Features = Features()) -> Recording:
     """A machine, and a run of it."""
-    table = compile_machine(draw(machines(features)))
-    return recorded(table, draw(walks(table)))
+    table = compile_machine(drawn(machines(features)))
+    return recorded(table, drawn(walks(table)))
 
 
 def recorded(table: Table[Any, Any, Any], walk: Walk, late: int = 0) -> Recording:
@@ -102,16 +111,21 @@ def all_of(ids: Iterable[int], choice: ForkChoice) -> dict[int, ForkChoice]:
     return chosen
 
 
-def resumed(made: Fork, table: Table[Any, Any, Any], signals: int = 100) -> list[bytes]:
-    """The log of a fork in which what arrives has arrived."""
+def resumed(made: Fork, table: Table[Any, Any, Any]) -> list[bytes]:
+    """The log of a fork in which what arrives has arrived, after what was deferred has been offered again."""
     recorder = Recorder(table)
     scribe = scribe_of(table)
     log = list(made.lines())
     now = scribe.snapshot(made.checkpoint.frame)
     head = Head(made.checkpoint.hash)
-    for written in made.arriving[:signals]:
-        signal = scribe.read_signal(written, now.effects)
-        for stepped in advance(table, now, signal, now.at):
+    signals: list[Tree] = [None, *made.arriving]
+    for written in signals:
+        if written is None:
+            again = recall(table, now)
+            steps = [] if again is None else follow_up(now, again, lambda now: recall(table, now))
+        else:
+            steps = advance(table, now, scribe.read_signal(written, now.effects), now.at)
+        for stepped in steps:
             assert not isinstance(stepped, Rejected) or stepped.cause is not None, stepped
             recorded = recorder.record(head, now, stepped)
             if recorded is not None:
