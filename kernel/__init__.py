@@ -4,8 +4,8 @@ Everything here is pure: nothing reads a clock, a file, the environment or chanc
 imports only from those below it:
 
     errors, policies, wire
-    values, differences, entries, vault
-    names, shapes, signals
+    values, differences, vault
+    names, shapes, signals, entries
     codec, expressions
     inference
     guards

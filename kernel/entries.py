@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeAlias
 from attrs import field, frozen
 
 from detent.kernel.errors import Unreadable
+from detent.kernel.values import moment
+from detent.kernel.values import tree as written
 from detent.kernel.wire import NoJson, Tree, parsed, spelled
 
 __all__ = [
@@ -30,6 +32,9 @@ __all__ = [
 
 FORMAT = 1
 """Which version of the format a header is of."""
+
+TIMED = ("Returned", "Failed", "TimedOut", "InDoubt", "Declined", "Stopped", "Ended")
+"""The outcomes that say when they came."""
 
 AnswerWord: TypeAlias = Literal["moved", "ignored", "deferred", "rejected"]
 
@@ -113,7 +118,8 @@ def write_header(header: Header) -> Header:
 
 def entry_body(entry: Entry) -> bytes:
     """The bytes of an entry; what is empty is left out."""
-    tree: dict[str, Tree] = {"seq": entry.seq, "at": entry.at, "event": entry.event}
+    event = _brief(entry.event, entry.at)
+    tree: dict[str, Tree] = {"seq": entry.seq, "at": entry.at, "event": event}
     if entry.cause is not None:
         tree["cause"] = entry.cause
     if entry.key is not None:
@@ -149,7 +155,7 @@ def read_entry(body: bytes, hash: str) -> Entry:
         return Entry(
             tree["seq"],
             tree["at"],
-            tree["event"],
+            _full(tree["event"], tree["at"]),
             tree.get("cause"),
             tree.get("key"),
             tree.get("answer", "moved"),
@@ -171,6 +177,35 @@ def read_checkpoint(body: bytes, hash: str) -> Checkpoint:
         return Checkpoint(tree["seq"], tree["frame"], body=body, hash=hash)
     except KeyError as error:
         raise Unreadable(f"this is no checkpoint: {error!r}") from None
+
+
+def _brief(event: Tree, at: int) -> Tree:
+    """What happened; an outcome that came when its entry was written does not say when again."""
+    outcome = _outcome(event)
+    if outcome is None or outcome.get("at") != written(moment(at)):
+        return event
+    return _with_outcome(event, {key: value for key, value in outcome.items() if key != "at"})
+
+
+def _full(event: Tree, at: int) -> Tree:
+    """What happened, as `_brief` was given it."""
+    outcome = _outcome(event)
+    if outcome is None or "at" in outcome:
+        return event
+    return _with_outcome(event, {**outcome, "at": written(moment(at))})
+
+
+def _outcome(event: Tree) -> dict[str, Tree] | None:
+    """What came of an effect, if that is what happened, and not a failure of the author's own."""
+    happened = event.get("$happened") if type(event) is dict else None
+    if type(happened) is not list or len(happened) != 2:
+        return None
+    outcome = happened[1]
+    return outcome if type(outcome) is dict and outcome.get("$") in TIMED else None
+
+
+def _with_outcome(event: Any, outcome: dict[str, Tree]) -> Tree:
+    return {"$happened": [event["$happened"][0], outcome]}
 
 
 def _header(tree: dict[str, Any], body: bytes) -> Header:

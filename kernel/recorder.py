@@ -190,14 +190,14 @@ class Recorder:
 
     def _with_checkpoint(self, recorded: Recorded) -> Recorded:
         """The same with a checkpoint, if what is to be read is more than twice what there is."""
-        made, beside = self.checkpoint(recorded.snapshot, recorded.head.hash)
-        size = len(made.body) + _size(beside)
-        effects: Any = made.frame["effects"]
-        flying = {int(id): len(id) + 4 + len(spelled(flight)) for id, flight in effects.items()}
+        frame: Any = self.scribe.frame(recorded.snapshot)
+        size = len(spelled(frame))
+        flying = {int(id): len(id) + 4 + len(spelled(one)) for id, one in frame["effects"].items()}
         head = evolve(recorded.head, least=size, flying=flying)
         if head.unread <= 2 * size:
             return evolve(recorded, head=head)
-        head = evolve(head, unread=size)
+        made, beside = self.checkpoint(recorded.snapshot, head.hash)
+        head = evolve(head, unread=len(made.body) + _size(beside))
         return evolve(recorded, head=head, checkpoint=made, under=beside)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from detent.kernel.codec import classes_in
 from detent.kernel.compiler.context import Context
 from detent.kernel.compiler.notes import class_name
-from detent.kernel.compiler.outcomes import outcome_shape
+from detent.kernel.compiler.outcomes import OUTCOMES, outcome_shape
 from detent.kernel.definition import Call, Doing, Each, Send, Wait
 from detent.kernel.shapes import (
     Shape,
@@ -67,7 +67,7 @@ def _written_by(form: Doing[Any]) -> Iterator[tuple[str, Shape]]:
 
 def _check_names(context: Context, shapes: Iterable[Shape]) -> None:
     """Note classes that the log could not tell apart: it knows them by their names."""
-    named: dict[str, type] = {}
+    named: dict[str, type] = {kind.__name__: kind for kind in OUTCOMES}
     for shape in classes_in(shapes):
         first = named.setdefault(shape.kind.__name__, shape.kind)
         if first is not shape.kind:
