@@ -7,15 +7,16 @@ Rule 2: a checkpoint hashes to the entry it follows and is no link of the chain,
 Rule 3: bytes are kept as they were read or written: nothing is spelled again to be checked.
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from detent.kernel.errors import Unreadable
+from detent.kernel.errors import Unreadable, WrongInput
 from detent.kernel.values import moment
 from detent.kernel.values import tree as written
-from detent.kernel.wire import NoJson, Tree, parsed, spelled
+from detent.kernel.wire import NoJson, Tree, spelled, strict
 
 __all__ = [
     "FORMAT",
@@ -90,7 +91,7 @@ class Checkpoint:
     """A whole frame, so that reading a run need not begin at its beginning."""
 
     seq: int
-    frame: dict[str, Tree]
+    frame: dict[str, Tree] = field(repr=False)
     body: bytes = field(default=b"", repr=False, eq=False, kw_only=True)
     hash: str = field(default="", kw_only=True)
 
@@ -102,6 +103,8 @@ def chained(previous: str, body: bytes) -> str:
 
 def write_header(header: Header) -> Header:
     """A header with its bytes and its hash."""
+    if not header.run:
+        raise WrongInput("a run needs an id")
     tree: dict[str, Tree] = {
         "detent": FORMAT,
         "run": header.run,
@@ -113,7 +116,10 @@ def write_header(header: Header) -> Header:
     origin = header.origin
     if origin is not None:
         tree["origin"] = {"run": origin.run, "seq": origin.seq, "hash": origin.hash}
-    return read_header(spelled(tree))
+    try:
+        return read_header(spelled(tree))
+    except UnicodeEncodeError:
+        raise WrongInput(f"{header.run!r} cannot be the id of a run: it has no spelling") from None
 
 
 def entry_body(entry: Entry) -> bytes:
@@ -139,44 +145,76 @@ def entry_body(entry: Entry) -> bytes:
 
 def read_header(body: bytes) -> Header:
     """A header from its bytes. Raises Unreadable."""
-    tree = _object(body)
-    if tree.get("detent") != FORMAT:
+    given = _read(_HEADER, body, "header")
+    if given.detent != FORMAT:
         raise Unreadable(f"this is no log of format {FORMAT}")
+    origin = None
+    if given.origin is not None:
+        of = _read(_ORIGIN, spelled(given.origin), "header")
+        origin = Origin(of.run, of.seq, of.hash)
     try:
-        return _header(tree, body)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unreadable(f"this is no header: {error!r}") from None
+        digest = chained("" if origin is None else origin.hash, body)
+    except ValueError:
+        raise Unreadable("this is no header: the hash of its origin is none") from None
+    names = (given.run, given.machine, given.shape, given.rules)
+    return Header(*names, given.at, origin, body=body, hash=digest)
 
 
 def read_entry(body: bytes, hash: str) -> Entry:
     """An entry from its bytes. Raises Unreadable."""
-    tree = _object(body)
-    try:
-        return Entry(
-            tree["seq"],
-            tree["at"],
-            _full(tree["event"], tree["at"]),
-            tree.get("cause"),
-            tree.get("key"),
-            tree.get("answer", "moved"),
-            tuple(map(tuple, tree.get("took", ()))),
-            tree.get("delta", {}),
-            tuple(tree.get("effects", ())),
-            tuple(tree.get("stopped", ())),
-            body=body,
-            hash=hash,
-        )
-    except (KeyError, TypeError) as error:
-        raise Unreadable(f"this is no entry: {error!r}") from None
+    given = _read(_ENTRY, body, "entry")
+    return Entry(
+        given.seq,
+        given.at,
+        _full(given.event, given.at),
+        given.cause,
+        given.key,
+        given.answer,
+        given.took,
+        given.delta,
+        given.effects,
+        given.stopped,
+        body=body,
+        hash=hash,
+    )
 
 
 def read_checkpoint(body: bytes, hash: str) -> Checkpoint:
     """A checkpoint from its bytes. Raises Unreadable."""
-    tree = _object(body)
+    given = _read(_CHECKPOINT, body, "checkpoint")
+    return Checkpoint(given.seq, given.frame, body=body, hash=hash)
+
+
+_HEADER = strict(
+    ("detent", int),
+    ("run", str),
+    ("machine", str),
+    ("shape", str),
+    ("rules", str),
+    ("at", int),
+    ("origin", dict[str, Any] | None, None),
+)
+_ORIGIN = strict(("run", str), ("seq", int), ("hash", str))
+_ENTRY = strict(
+    ("seq", int),
+    ("at", int),
+    ("event", Any),
+    ("cause", int | None, None),
+    ("key", str | None, None),
+    ("answer", AnswerWord, "moved"),
+    ("took", tuple[tuple[str, ...], ...], ()),
+    ("delta", dict[str, Any], {}),
+    ("effects", tuple[int, ...], ()),
+    ("stopped", tuple[int, ...], ()),
+)
+_CHECKPOINT = strict(("seq", int), ("frame", dict[str, Any]))
+
+
+def _read(reader: Callable[[bytes], Any], body: bytes, what: str) -> Any:
     try:
-        return Checkpoint(tree["seq"], tree["frame"], body=body, hash=hash)
-    except KeyError as error:
-        raise Unreadable(f"this is no checkpoint: {error!r}") from None
+        return reader(body)
+    except (NoJson, RecursionError) as error:
+        raise Unreadable(f"this is no {what}: {error}") from None
 
 
 def _brief(event: Tree, at: int) -> Tree:
@@ -206,21 +244,3 @@ def _outcome(event: Tree) -> dict[str, Tree] | None:
 
 def _with_outcome(event: Any, outcome: dict[str, Tree]) -> Tree:
     return {"$happened": [event["$happened"][0], outcome]}
-
-
-def _header(tree: dict[str, Any], body: bytes) -> Header:
-    given = tree.get("origin")
-    origin = None if given is None else Origin(given["run"], given["seq"], given["hash"])
-    digest = chained("" if origin is None else origin.hash, body)
-    names = (tree["run"], tree["machine"], tree["shape"], tree["rules"])
-    return Header(*names, tree["at"], origin, body=body, hash=digest)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        tree = parsed(body)
-    except (NoJson, RecursionError) as error:
-        raise Unreadable(f"this is no JSON: {error}") from None
-    if type(tree) is not dict:
-        raise Unreadable("this is no JSON object")
-    return tree

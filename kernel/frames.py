@@ -3,7 +3,8 @@
 Rule 1: a frame is made of a frame before it and the entries that follow, and of nothing else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from attrs import evolve, frozen
@@ -16,7 +17,7 @@ from detent.kernel.scribe import EMPTY
 from detent.kernel.vault import Key, Vault, restored
 from detent.kernel.wire import Tree
 
-__all__ = ["Frame", "Instant", "followed", "frame_at", "instants", "opened", "whole"]
+__all__ = ["Frame", "Instant", "followed", "frame_at", "instants", "opened", "reading", "whole"]
 
 Frame = dict[str, Tree]
 
@@ -29,6 +30,15 @@ class Instant:
     entry: Entry | None
     frame: Frame
     hash: str
+
+
+@contextmanager
+def reading(what: str) -> Generator[None]:
+    """Tell what a log holds that no run writes as Unreadable. (Its hashes may be right, and the rest made up.)"""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise Unreadable(f"{what} holds what no run writes: {error!r}") from error
 
 
 def whole(entry: Entry, beside: Vault, key: Key | None = None) -> Entry:
@@ -87,9 +97,10 @@ def frame_at(
 ) -> Instant:
     """A run after the entry with that number, read without the author's code. Raises NoSuchEntry."""
     last = 0
-    for instant in instants(lines, run, key):
-        last = int(str(instant.frame["seq"]))
-        if last == seq:
-            return instant
+    with reading("the log"):
+        for instant in instants(lines, run, key):
+            last = int(str(instant.frame["seq"]))
+            if last == seq:
+                return instant
     of = "the log" if run is None else f"run {run!r}"
     raise NoSuchEntry(f"{of} has no entry {seq}: the last is {last}")

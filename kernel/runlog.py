@@ -1,8 +1,8 @@
 """The run log: what happened to one run, or to a run and its children, as lines of JSON. docs/log-format.md has it all.
 
 Rule 1: a line is read alone, and checked before anybody sees it: whoever reads a log reads what was written.
-Rule 2: what lies beside an entry (large values, sealed ones) stands directly before it, so that reading needs no more
-        memory than the largest entry does.
+Rule 2: what lies beside a line (large values, sealed ones) stands directly before it, so that reading needs no more
+        memory than the largest line does with what lies beside it.
 Rule 3: a last line that is torn is told, and what comes before it is kept.
 Left out on purpose: files. Lines come from anywhere and go anywhere.
 """
@@ -29,7 +29,7 @@ from detent.kernel.recorder import Recorded, Recorder
 from detent.kernel.steps import Stepped
 from detent.kernel.table import Outline, Table
 from detent.kernel.vault import Beside, Vault
-from detent.kernel.wire import NoJson, Tree, parsed, spelled
+from detent.kernel.wire import NoJson, Tree, parsed, spelled, strict
 
 __all__ = [
     "Footer",
@@ -51,6 +51,7 @@ BESIDE = re.compile(
     rb'\{"(blob|sealed|outline)":"([0-9a-f]{64})","(?:value|cipher|tree)":(?P<body>.*),"hash":"([0-9a-f]{64})"\}',
     re.DOTALL,
 )
+FOOTED = strict(("promise", str), ("loop_from", int | None))
 FOOTER = re.compile(rb'\{"footer":(?P<body>\{.*\}),"hash":"([0-9a-f]{64})"\}', re.DOTALL)
 
 
@@ -134,7 +135,7 @@ def recorded_lines(run: str, recorded: Recorded) -> Iterator[bytes]:
     yield from map(beside_line, recorded.beside)
     yield entry_line(run, entry)
     if checkpoint is not None:
-        yield from map(beside_line, recorded.beside)
+        yield from map(beside_line, recorded.under)
         yield checkpoint_line(run, checkpoint)
 
 
@@ -247,8 +248,11 @@ class _Reader:
             body, hash = found.groups()
             if _digest(body) != hash.decode():
                 raise DamagedLog(number, "", None, "the footer does not match its hash")
-            given: Any = parsed(body)
-            self.end = Line(number, "", Footer(given["promise"], given["loop_from"]))
+            try:
+                given = FOOTED(body)
+            except (NoJson, RecursionError) as error:
+                raise DamagedLog(number, "", None, f"this is no footer: {error}") from None
+            self.end = Line(number, "", Footer(given.promise, given.loop_from))
             yield self.end
         else:
             raise DamagedLog(number, *self._guess(line), "this is no line of a log")
@@ -310,6 +314,8 @@ class _Reader:
         if chained(tip.hash, body) != hash:
             raise DamagedLog(number, run, tip.seq, "the checkpoint does not match its hash")
         checkpoint = read_checkpoint(body, hash)
+        if not tip.seq:
+            raise DamagedLog(number, run, 0, "a checkpoint stands before the first entry")
         if checkpoint.seq != tip.seq:
             raise DamagedLog(number, run, tip.seq, "the checkpoint follows another entry")
         if tip.origin is not None:

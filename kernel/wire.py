@@ -6,11 +6,12 @@ Rule 2: what is read is one value and nothing else; what is no JSON is refused w
 Left out on purpose: what trees mean, and that equal keys are one key (a reader keeps the last).
 """
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import msgspec
 
-__all__ = ["NoJson", "Tree", "parsed", "spelled", "under"]
+__all__ = ["NoJson", "Tree", "parsed", "spelled", "strict", "under"]
 
 Tree: TypeAlias = None | bool | int | float | str | list["Tree"] | dict[str, "Tree"]
 
@@ -29,6 +30,23 @@ def parsed(data: bytes | memoryview) -> Tree:
         return _DECODER.decode(data)
     except UnicodeDecodeError as error:
         raise NoJson(f"a text is no UTF-8: {error}") from None
+
+
+def strict(*fields: tuple[str, Any] | tuple[str, Any, Any]) -> Callable[[bytes], Any]:
+    """What reads objects of exactly these fields (name, type, and what stands for one that is left out).
+
+    It raises NoJson for a field that is missing, unknown or of another type, and RecursionError as `parsed` does.
+    """
+    kind = msgspec.defstruct("Object", fields, forbid_unknown_fields=True, gc=False)
+    decode = msgspec.json.Decoder(kind).decode
+
+    def read(data: bytes) -> Any:
+        try:
+            return decode(data)
+        except UnicodeDecodeError as error:
+            raise NoJson(f"a text is no UTF-8: {error}") from None
+
+    return read
 
 
 def under(tree: Tree, key: str) -> Any:

@@ -10,7 +10,7 @@ Rule 3: timers keep the time they had left.
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from detent.kernel.entries import (
     Checkpoint,
@@ -21,7 +21,7 @@ from detent.kernel.entries import (
     write_header,
 )
 from detent.kernel.errors import NoSuchEntry, WrongInput
-from detent.kernel.frames import Frame, followed, opened, whole
+from detent.kernel.frames import Frame, followed, opened, reading, whole
 from detent.kernel.runlog import beside_line, checkpoint_line, header_line, outline_line, read_log
 from detent.kernel.scribe import EMPTY
 from detent.kernel.table import Outline
@@ -51,7 +51,7 @@ class Fork:
 
     header: Header
     checkpoint: Checkpoint
-    arriving: tuple[Tree, ...] = ()
+    arriving: tuple[Tree, ...] = field(default=(), repr=False)
     outlines: tuple[Outline, ...] = ()
     beside: tuple[Beside, ...] = ()
 
@@ -63,6 +63,7 @@ class Fork:
         yield checkpoint_line(self.header.run, self.checkpoint)
 
 
+@reading("the log")
 def fork(
     log: Iterable[bytes],
     seq: int,

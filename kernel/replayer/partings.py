@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from detent.kernel.differences import Difference, differences
-from detent.kernel.frames import Frame, Instant, instants
+from detent.kernel.frames import Frame, Instant, instants, reading
 from detent.kernel.vault import Key
 from detent.kernel.wire import Tree, under
 
@@ -28,6 +28,7 @@ class Parting:
         return "\n".join([f"entry {self.seq}: {self.what}", *(f"  {one}" for one in self.diff)])
 
 
+@reading("the log")
 def diff(
     one: Iterable[bytes],
     other: Iterable[bytes],

@@ -15,7 +15,7 @@ from detent.kernel.definition import Definition, Each, Spawn
 from detent.kernel.differences import Difference, differences
 from detent.kernel.entries import Checkpoint, Entry, Header
 from detent.kernel.errors import BrokenBegin, NoSuchEntry, Unreadable, Unstorable, WrongInput
-from detent.kernel.frames import followed, frame_at, opened, whole
+from detent.kernel.frames import followed, frame_at, opened, reading, whole
 from detent.kernel.recorder import Recorder
 from detent.kernel.replayer.divergence import Divergence, compared, summary
 from detent.kernel.replayer.rows import Rows, rules_of
@@ -27,7 +27,7 @@ from detent.kernel.stepper import begin, recall, step
 from detent.kernel.steps import Broken, Ignored, Moved, Stepped
 from detent.kernel.table import Outline, Table
 from detent.kernel.vault import Key
-from detent.kernel.wire import Tree
+from detent.kernel.wire import Tree, spelled
 
 __all__ = ["Replayed", "replay", "snapshot_at"]
 
@@ -156,15 +156,16 @@ class _Replayer:
             if divergence := self.strangers():
                 return divergence
             run = self.runs[line.run]
-            if isinstance(what, Checkpoint):
-                self._resume(run, what, line)
-            else:
-                try:
+            try:
+                with reading("it"):
+                    if isinstance(what, Checkpoint):
+                        self._compare_frames(run, what, line)
+                        return None
                     divergence = self._replay(run, whole(what, line.beside, self.key), what.body)
-                except Unreadable as error:
-                    raise Unreadable(f"entry {what.seq} of run {line.run!r}: {error}") from None
-                self.entries += divergence is None
-                return divergence
+            except Unreadable as error:
+                raise Unreadable(f"entry {what.seq} of run {line.run!r}: {error}") from None
+            self.entries += divergence is None
+            return divergence
         return None
 
     def told(self, divergence: Divergence | None) -> Replayed:
@@ -210,11 +211,13 @@ class _Replayer:
             else:
                 yield from differences(outline.tree, table.rules_outline.tree)
 
-    def _resume(self, run: _Run, checkpoint: Checkpoint, line: Line) -> None:
-        """Begin a fork at the frame it forks from."""
+    def _compare_frames(self, run: _Run, checkpoint: Checkpoint, line: Line) -> None:
+        """Begin a fork at the frame it forks from; any other frame must be the one its entries make."""
+        frame = opened(checkpoint, line.beside, self.key)
         if run.now is None:
-            frame = opened(checkpoint, line.beside, self.key)
             run.now = run.recorder.scribe.snapshot(frame)
+        elif spelled(frame) != spelled(run.recorder.scribe.frame(run.now)):
+            raise Unreadable("its checkpoint is another frame than the entries before it make")
 
     # -- entries
 

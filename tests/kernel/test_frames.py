@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from detent import compile_machine
 from detent.kernel import (
+    Checkpoint,
     DamagedLog,
     Entry,
     Key,
@@ -21,8 +22,9 @@ from detent.kernel import (
     read_log,
     scribe_of,
 )
-from detent.kernel.frames import followed, whole
+from detent.kernel.frames import followed, opened, whole
 from detent.kernel.scribe import EMPTY
+from detent.kernel.wire import Tree
 from tests.kernel.replayer.corpus import logs, parcel
 from tests.kernel.replayer.purchase import Add, Purchase, purchase
 from tests.kernel.replayer.runs import Recording, Steps, recordings
@@ -153,3 +155,11 @@ def test_the_empty_frame_stays_empty() -> None:
 
     assert repr(EMPTY) == before
     assert compile_machine(parcel()).name == "parcel"
+
+
+def test_a_checkpoint_that_is_no_frame_is_unreadable() -> None:
+    lost: dict[str, Tree] = {"data": None, "effects": {"1": {"$ref": "data/no"}}, "end": None}
+    nothing: dict[str, Tree] = {}
+    for frame in (nothing, lost):
+        with pytest.raises(Unreadable, match=r"^the checkpoint of entry 3 is no frame"):
+            opened(Checkpoint(3, frame), {})

@@ -5,6 +5,7 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detent import Event, Machine, On, Secret, State, assign, compile_machine
 from detent.kernel.guards import findings, kind_of, parse
 from detent.kernel.inference import UNSURE
 from detent.kernel.shapes import Anything, Either, Scalar, Shape, Unknown, described, shape_of
@@ -244,3 +245,25 @@ KINDS: list[tuple[str, Shape]] = [
 @pytest.mark.parametrize(("text", "shape"), KINDS)
 def test_the_shape_of_an_expression_is_known_where_types_tell(text: str, shape: Shape) -> None:
     assert kind_of(parse(text), ORDER, PAID) == shape
+
+
+def test_sealed_fields_are_looked_at_as_what_they_hold() -> None:
+    @frozen
+    class Badge(Event):
+        token: Secret[str]
+
+    @frozen
+    class Door:
+        token: Secret[str] = ""
+        known: tuple[Secret[str], ...] = ()
+
+        def enter(self, event: Badge) -> "Door":
+            return self
+
+    shapes = shape_of(Door), shape_of(Badge)
+    for text in ("data.token == event.token", "event.token in data.known", "len(data.token) > 3"):
+        assert findings(parse(text), *shapes, boolean=True) == ()
+    assert findings(parse("data.token > 3"), *shapes, boolean=True)
+    keep = assign(token="event.token")
+    door = Machine("door", State("shut", On(Badge, update=keep)), data=Door)
+    assert compile_machine(door).name == "door"

@@ -12,6 +12,7 @@ from detent.kernel import (
     Footer,
     ForkChoice,
     Header,
+    Key,
     Torn,
     WorldError,
     WrongInput,
@@ -46,12 +47,17 @@ def add_commands(
     replaying = _command(add, "replay", "take a log again by a machine", _replay)
     replaying.add_argument("machine", help="where it is: module:name, as in shop.orders:order")
     replaying.set_defaults(machine_of=machine_of)
+    for command in (showing, replaying):
+        command.add_argument(
+            "--key", type=Path, metavar="FILE", help="holds the key of what is sealed"
+        )
     parting = _command(add, "diff", "find where two logs part", _diff)
     parting.add_argument("other", type=Path, help="another log")
     forking = _command(add, "fork", "begin another run after an entry of a log", _fork)
     forking.add_argument("--at", type=int, required=True, metavar="SEQ", help="after which entry")
     forking.add_argument("--name", required=True, metavar="RUN", help="the id of the new run")
     forking.add_argument("--run", dest="of", help="of which run; the first, if nothing is said")
+    forking.add_argument("--key", type=Path, metavar="FILE", help="holds the key of what is sealed")
     forking.add_argument("--out", type=Path, required=True, metavar="LOG", help="where it goes")
     forking.add_argument(
         "--effect",
@@ -84,6 +90,13 @@ def _opened(path: Path) -> Generator[IO[bytes]]:
         yield file
 
 
+def _key(options: argparse.Namespace) -> Key | None:
+    if options.key is None:
+        return None
+    with _opened(options.key) as file:
+        return Key(file.read())
+
+
 def _verify(options: argparse.Namespace) -> str:
     missing = set(options.head)
     entries: dict[str, int] = {}
@@ -108,7 +121,7 @@ def _verify(options: argparse.Namespace) -> str:
 def _show(options: argparse.Namespace) -> str:
     with _opened(options.log) as log:
         if options.at is not None:
-            frame = frame_at(log, options.at, options.of).frame
+            frame = frame_at(log, options.at, options.of, _key(options)).frame
             return json.dumps(frame, indent=2, ensure_ascii=False)
         told = [
             _told(line.what)
@@ -136,7 +149,7 @@ def _told(what: object) -> str:
 def _replay(options: argparse.Namespace) -> str:
     machine = options.machine_of(options.machine)
     with _opened(options.log) as log:
-        replayed = replay(log, machine)
+        replayed = replay(log, machine, key=_key(options))
     if replayed.divergence is not None:
         raise Findings(str(replayed))
     return str(replayed)
@@ -161,7 +174,7 @@ def _fork(options: argparse.Namespace) -> str:
     if options.out.exists():
         raise WrongInput(f"{options.out} is there already")
     with _opened(options.log) as log:
-        made = fork(log, options.at, options.name, choices, of=options.of)
+        made = fork(log, options.at, options.name, choices, of=options.of, key=_key(options))
     with options.out.open("wb") as file:
         file.writelines(made.lines())
     arriving = "".join(f"\narrives first: {json.dumps(one)}" for one in made.arriving)

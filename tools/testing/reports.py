@@ -87,6 +87,7 @@ def _pasted(
         arguments.append(f"promises=[{', '.join(names)}]")
     for line in (*speller.imports(), "from detent.tools.testing import check_walk"):
         yield f"    {line}"
+    yield f"    # and {' and '.join([arguments[0], *names])}, as this test calls them"
     yield ""
     yield f"    def test_{_identifier(found.what)}() -> None:"
     yield "        check_walk("

@@ -180,3 +180,11 @@ def test_a_new_value_that_is_not_of_the_shape_is_refused(
         edit_of(shape_of(kind), old, new)
 
     assert why in str(caught.value)
+
+
+def test_a_fixed_tuple_that_is_the_same_object_has_not_changed() -> None:
+    pair = (1, "a")
+    compare = Differ(Codec()).compare(shape_of(tuple[int, str]))
+
+    assert compare(pair, pair) is None
+    assert compare(pair, (1, "b")) == {"1": ["b"]}
