@@ -96,8 +96,6 @@ def fits(value: Shape, field: Shape) -> bool:
             shapes.Unknown() | shapes.Anything() | shapes.Exactly(),
         ):
             return True
-        case shapes.Sealed(inner), _:
-            return fits(inner, field)
         case _, shapes.Sealed(inner):
             return fits(value, inner)
         case shapes.Either(members), _:

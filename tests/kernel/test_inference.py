@@ -265,5 +265,8 @@ def test_sealed_fields_are_looked_at_as_what_they_hold() -> None:
         assert findings(parse(text), *shapes, boolean=True) == ()
     assert findings(parse("data.token > 3"), *shapes, boolean=True)
     keep = assign(token="event.token")
-    door = Machine("door", State("shut", On(Badge, update=keep)), data=Door)
+    least = assign(token="min(data.known)")
+    door = Machine(
+        "door", State("shut", On(Badge, update=keep), On(Badge, update=least)), data=Door
+    )
     assert compile_machine(door).name == "door"

@@ -245,6 +245,15 @@ def test_a_checkpoint_is_read_with_nothing_but_what_lies_beside_it() -> None:
         assert spelled(opened(line.what, line.beside)) == spelled(frame)
 
 
+def test_a_checkpoint_that_follows_another_entry_is_refused() -> None:
+    lines = heard(["a"], 10**9)
+    tip = verify_log(lines)["walk"]
+    body = b'{"seq":1,"frame":{}}'
+
+    with pytest.raises(DamagedLog, match=r"entry 2: the checkpoint follows another entry$"):
+        verify_log([*lines, linked(b"checkpoint", body, chained(tip, body))])
+
+
 # -- what is said
 
 
