@@ -4,7 +4,7 @@ Everything here is pure: nothing reads a clock, a file, the environment or chanc
 imports only from those below it:
 
     errors, policies, wire
-    values, differences, vault
+    values, differences, edits, vault
     names, shapes, signals, entries
     codec, expressions
     inference

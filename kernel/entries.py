@@ -13,9 +13,8 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
+from detent.kernel.edits import BadEdit, ordered_in
 from detent.kernel.errors import Unreadable, WrongInput
-from detent.kernel.values import moment
-from detent.kernel.values import tree as written
 from detent.kernel.wire import NoJson, Tree, spelled, strict
 
 __all__ = [
@@ -33,9 +32,6 @@ __all__ = [
 
 FORMAT = 1
 """Which version of the format a header is of."""
-
-TIMED = ("Returned", "Failed", "TimedOut", "InDoubt", "Declined", "Stopped", "Ended")
-"""The outcomes that say when they came."""
 
 AnswerWord: TypeAlias = Literal["moved", "ignored", "deferred", "rejected"]
 
@@ -67,9 +63,9 @@ class Header:
 class Entry:
     """One line of the log: what happened, what it was answered with, and what changed.
 
-    `event` is the signal as a tree, `took` names the rows of each microstep, `delta` is the change of the frame,
-    `effects` and `stopped` are the ids of what was ordered and of what was asked to stop. `cause` is the entry that
-    deferred the event, `key` the idempotency key of its sender.
+    `event` is the signal as a tree (an outcome that came just then does not say when), `took` names the rows of each
+    microstep, `delta` is the change of the frame, `effects` and `stopped` are the ids of what was ordered and of what
+    was asked to stop. `cause` is the entry that deferred the event, `key` the idempotency key of its sender.
     """
 
     seq: int
@@ -105,7 +101,7 @@ def write_header(header: Header) -> Header:
     """A header with its bytes and its hash."""
     if not header.run:
         raise WrongInput("a run needs an id")
-    tree: dict[str, Tree] = {
+    said: dict[str, Tree] = {
         "detent": FORMAT,
         "run": header.run,
         "machine": header.machine,
@@ -115,32 +111,31 @@ def write_header(header: Header) -> Header:
     }
     origin = header.origin
     if origin is not None:
-        tree["origin"] = {"run": origin.run, "seq": origin.seq, "hash": origin.hash}
+        said["origin"] = {"run": origin.run, "seq": origin.seq, "hash": origin.hash}
     try:
-        return read_header(spelled(tree))
+        return read_header(spelled(said))
     except UnicodeEncodeError:
         raise WrongInput(f"{header.run!r} cannot be the id of a run: it has no spelling") from None
 
 
 def entry_body(entry: Entry) -> bytes:
-    """The bytes of an entry; what is empty is left out."""
-    event = _brief(entry.event, entry.at)
-    tree: dict[str, Tree] = {"seq": entry.seq, "at": entry.at, "event": event}
+    """The bytes of an entry; what is empty is left out, and what its delta orders too."""
+    said: dict[str, Any] = {"seq": entry.seq, "at": entry.at, "event": entry.event}
     if entry.cause is not None:
-        tree["cause"] = entry.cause
+        said["cause"] = entry.cause
     if entry.key is not None:
-        tree["key"] = entry.key
+        said["key"] = entry.key
     if entry.answer != "moved":
-        tree["answer"] = entry.answer
+        said["answer"] = entry.answer
     if entry.took:
-        tree["took"] = [list(rows) for rows in entry.took]
+        said["took"] = entry.took
     if entry.delta:
-        tree["delta"] = entry.delta
-    if entry.effects:
-        tree["effects"] = list(entry.effects)
+        said["delta"] = entry.delta
+    if entry.effects != ordered_in(entry.delta):
+        said["effects"] = entry.effects
     if entry.stopped:
-        tree["stopped"] = list(entry.stopped)
-    return spelled(tree)
+        said["stopped"] = entry.stopped
+    return spelled(said)
 
 
 def read_header(body: bytes) -> Header:
@@ -163,16 +158,22 @@ def read_header(body: bytes) -> Header:
 def read_entry(body: bytes, hash: str) -> Entry:
     """An entry from its bytes. Raises Unreadable."""
     given = _read(_ENTRY, body, "entry")
+    effects = given.effects
+    if effects is None:
+        try:
+            effects = ordered_in(given.delta)
+        except BadEdit as error:
+            raise Unreadable(f"this is no entry: {error}") from None
     return Entry(
         given.seq,
         given.at,
-        _full(given.event, given.at),
+        given.event,
         given.cause,
         given.key,
         given.answer,
         given.took,
         given.delta,
-        given.effects,
+        effects,
         given.stopped,
         body=body,
         hash=hash,
@@ -204,7 +205,7 @@ _ENTRY = strict(
     ("answer", AnswerWord, "moved"),
     ("took", tuple[tuple[str, ...], ...], ()),
     ("delta", dict[str, Any], {}),
-    ("effects", tuple[int, ...], ()),
+    ("effects", tuple[int, ...] | None, None),
     ("stopped", tuple[int, ...], ()),
 )
 _CHECKPOINT = strict(("seq", int), ("frame", dict[str, Any]))
@@ -215,32 +216,3 @@ def _read(reader: Callable[[bytes], Any], body: bytes, what: str) -> Any:
         return reader(body)
     except (NoJson, RecursionError) as error:
         raise Unreadable(f"this is no {what}: {error}") from None
-
-
-def _brief(event: Tree, at: int) -> Tree:
-    """What happened; an outcome that came when its entry was written does not say when again."""
-    outcome = _outcome(event)
-    if outcome is None or outcome.get("at") != written(moment(at)):
-        return event
-    return _with_outcome(event, {key: value for key, value in outcome.items() if key != "at"})
-
-
-def _full(event: Tree, at: int) -> Tree:
-    """What happened, as `_brief` was given it."""
-    outcome = _outcome(event)
-    if outcome is None or "at" in outcome:
-        return event
-    return _with_outcome(event, {**outcome, "at": written(moment(at))})
-
-
-def _outcome(event: Tree) -> dict[str, Tree] | None:
-    """What came of an effect, if that is what happened, and not a failure of the author's own."""
-    happened = event.get("$happened") if type(event) is dict else None
-    if type(happened) is not list or len(happened) != 2:
-        return None
-    outcome = happened[1]
-    return outcome if type(outcome) is dict and outcome.get("$") in TIMED else None
-
-
-def _with_outcome(event: Any, outcome: dict[str, Tree]) -> Tree:
-    return {"$happened": [event["$happened"][0], outcome]}

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from detent.kernel.delta import BadEdit, applied, unfolded
+from detent.kernel.edits import BadEdit, applied, unfolded
 from detent.kernel.entries import Checkpoint, Entry, Header
 from detent.kernel.errors import NoSuchEntry, Unreadable
 from detent.kernel.runlog import read_log
@@ -62,7 +62,7 @@ def opened(checkpoint: Checkpoint, beside: Vault, key: Key | None = None) -> Fra
 def followed(frame: Frame, entry: Entry) -> Frame:
     """The frame after an entry. Raises Unreadable if the entry does not fit the frame."""
     try:
-        after = applied(frame, entry.delta, entry.event)
+        after = applied(frame, entry.delta, entry.event, entry.at)
     except BadEdit as error:
         raise Unreadable(f"entry {entry.seq} does not fit the frame before it: {error}") from None
     after["seq"] = entry.seq

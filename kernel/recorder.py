@@ -108,7 +108,7 @@ class Recorder:
             after = evolve(after, seq=before.seq + 1)
         signal: Any = stepped.signal
         flights = before.pending.effects if isinstance(signal, Happened) else ()
-        event = self.scribe.write_signal(signal, flights)
+        event = self.scribe.write_signal(signal, flights, after.at)
         return self._recorded(head, before, stepped, after, event, key)
 
     def note(self, head: Head, before: Snapshot[Any], event: dict[str, Tree], at: int) -> Recorded:
@@ -182,7 +182,7 @@ class Recorder:
         unread = head.unread + len(body) + _size(beside)
         now = Head(hash, unread)
         if before is not None and head.least:  # what was never weighed cannot lose weight
-            now = _measured(head, hash, unread, entry, before)
+            now = _measured(head, hash, unread, entry, before, after)
         recorded = Recorded(after, made, now, beside)
         if now.unread < SMALL or now.unread <= 2 * now.least:
             return recorded
@@ -205,13 +205,14 @@ def _size(beside: tuple[Beside, ...]) -> int:
     return sum(len(one.body) for one in beside)
 
 
-def _measured(head: Head, hash: str, unread: int, entry: Entry, before: Snapshot[Any]) -> Head:
+def _measured(
+    head: Head, hash: str, unread: int, entry: Entry, before: Snapshot[Any], after: Snapshot[Any]
+) -> Head:
     """The head after an entry, with what its frame has lost at most."""
     pending, change = before.pending, entry.delta
     held: dict[str, Any] = {
         "in": before.configuration,
         "data": before.data,
-        "timers": {str(timer.id): timer for timer in pending.timers} if "timers" in change else {},
         "deferred": pending.deferred,
         "offered": pending.offered,
         "history": pending.history,
@@ -219,14 +220,17 @@ def _measured(head: Head, hash: str, unread: int, entry: Entry, before: Snapshot
     }
     shed = sum(_shed(change[key], held[key]) for key in change.keys() & held.keys())
     edits: Any = change.get("effects", {})
-    for flight in pending.effects if edits else ():
-        edit = edits.get(str(flight.id))
-        if edit == []:
-            shed += head.flying.get(flight.id, 0)
-        elif (
-            edit is not None
-        ):  # it is asked to stop, perhaps, and other things have been asked so far
-            shed += 8 + 8 * flight.asked.bit_count() if isinstance(flight, Fan) else 8
+    if after.pending.effects is not pending.effects:
+        here = {flight.id for flight in after.pending.effects}
+        for flight in pending.effects:
+            if flight.id not in here:
+                shed += head.flying.get(flight.id, 0)
+            elif str(flight.id) in edits:  # asked to stop, perhaps, and others were so far
+                shed += 8 + 8 * flight.asked.bit_count() if isinstance(flight, Fan) else 8
+    if after.pending.timers is not pending.timers:
+        shed += sum(
+            len(spelled(tree(one))) for one in pending.timers if one not in after.pending.timers
+        )
     return Head(hash, unread, max(0, head.least - shed), head.flying)
 
 

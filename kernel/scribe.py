@@ -10,6 +10,7 @@ Rule 2: what is written is checked against the annotations first, so that what w
 
 import inspect
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, get_type_hints
 from weakref import WeakKeyDictionary
 
@@ -30,10 +31,23 @@ from detent.kernel.shapes import (
     returns,
     shape_of,
 )
-from detent.kernel.signals import Event, Fired, Happened, Problem, Signal, Stopped
+from detent.kernel.signals import (
+    Declined,
+    Ended,
+    Event,
+    Failed,
+    Fired,
+    Happened,
+    InDoubt,
+    Problem,
+    Returned,
+    Signal,
+    Stopped,
+    TimedOut,
+)
 from detent.kernel.snapshot import End, Kept, Pending, Snapshot, Timer
 from detent.kernel.table import Table
-from detent.kernel.values import FrozenMap
+from detent.kernel.values import FrozenMap, moment
 from detent.kernel.wire import Tree, under
 
 __all__ = ["EMPTY", "Scribe", "bits", "scribe_of"]
@@ -57,6 +71,9 @@ EMPTY: dict[str, Tree] = {
 """The frame before a run begins."""
 
 PROBLEM = shape_of(Problem)
+TIMED = (Returned, Failed, TimedOut, InDoubt, Declined, Stopped, Ended)
+"""The outcomes that say when they came."""
+NOT_AT_ALL = timedelta(0)
 
 
 def scribe_of(table: Table[Any, Any, Any]) -> "Scribe":
@@ -97,18 +114,25 @@ class Scribe:
 
     # -- signals
 
-    def write_signal(self, signal: Signal, flights: Iterable[Flight]) -> Tree:
-        """A signal as a tree: an event as it is, an outcome and a timer with their ids."""
+    def write_signal(
+        self, signal: Signal, flights: Iterable[Flight], at: int | None = None
+    ) -> Tree:
+        """A signal as a tree: an event as it is, an outcome and a timer with their ids.
+
+        An outcome that came at that time does not say when.
+        """
         if isinstance(signal, Fired):
             return {"$fired": signal.timer}
         if isinstance(signal, Happened):
             flight = _flight(flights, signal.effect)
             shape = self.outcome(flight, signal.effect, type(signal.event))
-            return {"$happened": [signal.effect, self.codec.write(shape, signal.event)]}
+            without = "at" if at is not None and _came_at(signal.event, at) else ""
+            written = self.codec.write(shape, signal.event, without)
+            return {"$happened": [signal.effect, written]}
         return self.codec.write(self.event_shape(type(signal)), signal)
 
-    def read_signal(self, written: Tree, flights: Iterable[Flight]) -> Signal:
-        """The signal that a tree stands for. Raises Unreadable."""
+    def read_signal(self, written: Tree, flights: Iterable[Flight], at: int = 0) -> Signal:
+        """The signal that a tree stands for, in an entry of that time. Raises Unreadable."""
         if type(written) is dict and "$fired" in written:
             timer = written["$fired"]
             if type(timer) is not int:
@@ -120,7 +144,7 @@ class Scribe:
                 raise Unreadable(f"{happened!r} is no id of an effect with its outcome")
             effect, outcome = happened[0], happened[1]
             flight = _flight(flights, effect)
-            return Happened(effect, self._read_outcome(flight, effect, outcome))
+            return Happened(effect, self._read_outcome(flight, effect, outcome, at))
         sent: Event = self.codec.read(self._named(written), written)
         return sent
 
@@ -140,11 +164,17 @@ class Scribe:
             known = self._outcomes[place] = outcome_shape(form, kind)
         return known
 
-    def _read_outcome(self, flight: Flight, effect: int, written: Tree) -> Event:
+    def _read_outcome(
+        self, flight: Flight, effect: int, written: Tree, at: int | None = None
+    ) -> Event:
         name = under(written, "$")
         for kind in (*self.possible[flight.form, flight.part_of(effect)], Stopped):
             if kind.__name__ == name:
-                event: Event = self.codec.read(self.outcome(flight, effect, kind), written)
+                shape = self.outcome(flight, effect, kind)
+                if at is None or kind not in TIMED or under(written, "at") is not None:
+                    event: Event = self.codec.read(shape, written)
+                else:
+                    event = self.codec.read(shape, written, at=moment(at))
                 return event
         raise Unreadable(f"{name} cannot come of {flight.form!r}")
 
@@ -292,6 +322,14 @@ class Scribe:
         return Fan(
             fan.id, fan.owner, fan.form, orders, fan.at, open, begun, asked, whole.heard, stopping
         )
+
+
+def _came_at(outcome: Event, at: int) -> bool:
+    """Whether an outcome came when an entry was written, and says so as entries do."""
+    if not isinstance(outcome, TIMED):
+        return False
+    came: object = outcome.at
+    return isinstance(came, datetime) and came.utcoffset() == NOT_AT_ALL and came == moment(at)
 
 
 def write_timer(timer: Timer) -> Tree:

@@ -78,28 +78,28 @@ class Exactly:
     """The values themselves, in the same order."""
 
 
-@frozen
+@frozen(cache_hash=True)
 class Many:
     """A tuple of any length."""
 
     item: "Shape"
 
 
-@frozen
+@frozen(cache_hash=True)
 class Fixed:
     """A tuple of a known length."""
 
     items: "tuple[Shape, ...]"
 
 
-@frozen
+@frozen(cache_hash=True)
 class Some:
     """A frozenset."""
 
     item: "Shape"
 
 
-@frozen
+@frozen(cache_hash=True)
 class Keyed:
     """A FrozenMap."""
 
@@ -107,7 +107,7 @@ class Keyed:
     value: "Shape"
 
 
-@frozen
+@frozen(cache_hash=True)
 class Record:
     """A frozen attrs class, with the arguments of its type parameters."""
 
@@ -115,7 +115,7 @@ class Record:
     arguments: "tuple[Shape, ...]" = ()
 
 
-@frozen
+@frozen(cache_hash=True)
 class Either:
     """One of several shapes, none of which is a choice itself."""
 
@@ -127,7 +127,7 @@ class Anything:
     """Any JSON value."""
 
 
-@frozen
+@frozen(cache_hash=True)
 class Sealed:
     """A value of a field that is kept apart from the rest, so that it can be erased."""
 

@@ -6,7 +6,7 @@ Rule 2: nothing is guessed or mended: what is unknown, missing, or of another ty
 Rule 3: what an annotation leaves open (Json, a parameter nobody gave) is read by the tags in the tree.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -94,19 +94,24 @@ class Codec:
         self._named = {shape.kind.__name__: shape for shape in classes}
         self._writers: dict[Shape, Writer] = {}
         self._readers: dict[Shape, Reader] = {}
+        self._lacking: dict[tuple[Record, str], tuple[Writer, Callable[..., Any]]] = {}
 
-    def write(self, shape: Shape, value: object) -> Tree:
-        """The tree of a value. Raises Unstorable if it is not of its shape."""
+    def write(self, shape: Shape, value: object, without: str = "") -> Tree:
+        """The tree of a value, if need be without a field of it. Raises Unstorable if it is not of its shape."""
         try:
+            if without and isinstance(shape, Record):
+                return self._pair(shape, without)[0](value)
             return self.writer(shape)(value)
         except Misfit as misfit:
             raise Unstorable(str(misfit)) from None
         except RecursionError:
             raise Unstorable("a value is nested too deeply to be written") from None
 
-    def read(self, shape: Shape, written: Tree) -> Any:
-        """The value of a tree. Raises Unreadable if the tree is not of its shape."""
+    def read(self, shape: Shape, written: Tree, **given: object) -> Any:
+        """The value of a tree, which may lack a field that is given. Raises Unreadable if it is not of its shape."""
         try:
+            if given and isinstance(shape, Record):
+                return self._pair(shape, *given)[1](written, **given)
             return self.reader(shape)(written)
         except Misfit as misfit:
             raise Unreadable(str(misfit)) from None
@@ -129,6 +134,14 @@ class Codec:
         if known is None:
             self._readers[shape] = lambda written: self._readers[shape](written)
             known = self._readers[shape] = self._make_reader(shape)
+        return known
+
+    def _pair(self, shape: Record, without: str) -> tuple[Writer, Callable[..., Any]]:
+        """What writes and reads records without one of their fields."""
+        known = self._lacking.get((shape, without))
+        if known is None:
+            known = (self._write_record(shape, without), self._read_record(shape, without))
+            self._lacking[shape, without] = known
         return known
 
     # -- writing
@@ -162,9 +175,13 @@ class Codec:
             case _:
                 return self._write_anything
 
-    def _write_record(self, shape: Record) -> Writer:
+    def _write_record(self, shape: Record, without: str = "") -> Writer:
         kind = shape.kind
-        fields = [(name, self.writer(inner)) for name, inner in fields_of(shape).items()]
+        fields = [
+            (name, self.writer(inner))
+            for name, inner in fields_of(shape).items()
+            if name != without
+        ]
 
         def write(value: object) -> Tree:
             if type(value) is not kind:
@@ -250,16 +267,16 @@ class Codec:
             case _:
                 return self._read_anything
 
-    def _read_record(self, shape: Record) -> Reader:
-        kind, wanted = shape.kind, fields_of(shape)
+    def _read_record(self, shape: Record, without: str = "") -> Callable[..., Any]:
+        kind = shape.kind
+        wanted = {name: inner for name, inner in fields_of(shape).items() if name != without}
         aliases = {a.name: a.alias or a.name for a in attrs.fields(kind)}
         fields = [(name, aliases[name], self.reader(inner)) for name, inner in wanted.items()]
         size = len(fields) + 1
 
-        def read(written: Tree) -> Any:
+        def read(written: Tree, **values: Any) -> Any:
             if type(written) is not dict or written.get("$") != kind.__name__:
                 raise no_tree(written, kind.__name__)
-            values: dict[str, Any] = {}
             for name, alias, field in fields:
                 if name not in written:
                     raise Misfit(f"{kind.__name__} lacks its field {name!r}")

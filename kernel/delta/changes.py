@@ -12,14 +12,14 @@ from attrs import evolve
 
 from detent.kernel.codec import Misfit
 from detent.kernel.delta.differ import Differ, sequence
-from detent.kernel.delta.edits import Edit
 from detent.kernel.delta.references import Index, Places, index_of, referring
+from detent.kernel.edits import Edit, came, next_id
 from detent.kernel.errors import Unstorable
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.scribe import Scribe, bits, write_timer
 from detent.kernel.shapes import Keyed, Many, Scalar
-from detent.kernel.snapshot import End, Kept, Snapshot
-from detent.kernel.wire import Tree
+from detent.kernel.snapshot import End, Kept, Snapshot, Timer
+from detent.kernel.wire import Tree, under
 
 __all__ = ["Changes"]
 
@@ -67,7 +67,7 @@ class Changes:
     ) -> dict[str, Edit]:
         old = NOTHING if before is None else before
         change: dict[str, Edit] = {}
-        index = index_of(event, "event", {})
+        index = index_of(came(event), "event", {})
         if after.configuration is not old.configuration:
             edit = sequence(old.configuration, after.configuration, _written, _same, True)
             _note(change, "in", edit)
@@ -78,7 +78,7 @@ class Changes:
                 change["data"] = _pointing(edit, index)
         if after.pending is not old.pending:
             places = Places(self._codec, self._scribe.data, after.data)
-            self._pending(change, old, after, index, places)
+            self._pending(change, old, after, index, places, event)
         if after.end is not old.end:
             _note(change, "end", self._end(old.end, after))
         return change
@@ -109,18 +109,21 @@ class Changes:
         after: Snapshot[Any],
         index: Index,
         places: Places,
+        event: Tree,
     ) -> None:
         old, new = before.pending, after.pending
         if new.effects is not old.effects:
-            _note(change, "effects", self._effects(old.effects, new.effects, index, places))
+            flying = {flight.id: flight for flight in old.effects}
+            happened: Any = under(event, "$happened")
+            heard = happened[0] if happened else 0
+            if isinstance(flying.get(heard), Ordered):
+                del flying[heard]
+            edits = self._effects(flying, after, index, places, heard)
+            _note(change, "effects", edits)
         if new.timers is not old.timers:
-            known = {timer.id: timer for timer in old.timers}
-            edits: dict[str, Edit] = {}
-            for timer in new.timers:
-                if known.pop(timer.id, None) != timer:
-                    edits[str(timer.id)] = [write_timer(timer)]
-            edits.update({str(id): [] for id in known})
-            _note(change, "timers", edits or None)
+            waiting = {timer.id: timer for timer in old.timers}
+            waiting.pop(under(event, "$fired"), None)
+            _note(change, "timers", _timers(waiting, new.timers))
         if new.deferred is not old.deferred:
             edit = sequence(old.deferred, new.deferred, self._kept, self._scribe.write_kept, True)
             _note(change, "deferred", _pointing(edit, index))
@@ -128,7 +131,7 @@ class Changes:
             change["offered"] = [new.offered]
         if new.history is not old.history:
             _note(change, "history", self._history(old.history, new.history))
-        if new.count != old.count:
+        if new.count != (next_id(change) or old.count):
             change["count"] = [new.count]
         if new.doubts is not old.doubts:
             edit = sequence(old.doubts, new.doubts, _written, _same, True)
@@ -141,24 +144,31 @@ class Changes:
     # -- effects
 
     def _effects(
-        self, old: tuple[Flight, ...], new: tuple[Flight, ...], index: Index, places: Places
+        self,
+        known: dict[int, Flight],
+        after: Snapshot[Any],
+        index: Index,
+        places: Places,
+        heard: int,
     ) -> Edit:
-        known = {flight.id: flight for flight in old}
         edits: dict[str, Edit] = {}
-        for flight in new:
+        for flight in after.effects:
             before = known.pop(flight.id, None)
             if before is flight:
                 continue
             if before is None:
-                edits[str(flight.id)] = [self._ordered(flight, places)]
-            elif edit := self._changed(before, flight, index):
+                edits[str(flight.id)] = [self._ordered(flight, places, after.at)]
+            elif edit := self._changed(before, flight, index, heard):
                 edits[str(flight.id)] = edit
         edits.update({str(id): [] for id in known})
         return edits or None
 
-    def _ordered(self, flight: Flight, places: Places) -> Tree:
-        """An effect that is new, its orders pointing to what they have in common with the data."""
-        start: list[Tree] = [flight.owner, flight.form, flight.at]
+    def _ordered(self, flight: Flight, places: Places, at: int | None = None) -> Tree:
+        """An effect that is new, its orders pointing to what they have in common with the data.
+
+        One that was ordered at that time does not say when.
+        """
+        start: list[Tree] = [flight.owner, flight.form, None if flight.at == at else flight.at]
         if isinstance(flight, Ordered):
             more: list[Tree] = [flight.part, flight.stopping]
             order = self._order(flight, flight.part, flight.order, places)
@@ -174,22 +184,24 @@ class Changes:
         except Misfit as misfit:
             raise misfit.inside(f"order of {flight.form}") from None
 
-    def _changed(self, old: Flight, new: Flight, index: Index) -> Edit:
+    def _changed(self, old: Flight, new: Flight, index: Index, heard: int) -> Edit:
         if isinstance(new, Fan) and isinstance(old, Fan):
-            fan = dict(self._fan_edits(old, new, index))
+            fan = dict(self._fan_edits(old, new, index, heard))
             return {"3": {"$fan": fan}} if fan else None
         if isinstance(new, Ordered) and isinstance(old, Ordered) and new.stopping != old.stopping:
             return [4, 0, [new.part, new.stopping]]  # only now there is more to say than the order
         return None
 
-    def _fan_edits(self, old: Fan, new: Fan, index: Index) -> Iterator[tuple[str, Edit]]:
+    def _fan_edits(
+        self, old: Fan, new: Fan, index: Index, heard: int
+    ) -> Iterator[tuple[str, Edit]]:
         if new.begun != old.begun:
             yield "begun", [new.begun]
         if new.asked != old.asked:
             asked: list[Tree] = list(bits(new.asked))
             yield "asked", [asked]
         if new.heard is not old.heard:
-            count = sum(map(len, old.heard))
+            count = sum(map(len, old.heard)) + old.has(heard)
             came = [self._scribe.write_heard(new, one) for one in _last(new, count)]
             if came:
                 yield "heard", [count, 0, [referring(one, index) for one in came]]
@@ -219,6 +231,15 @@ class Changes:
 
 def _without_value(end: End) -> End:
     return End(end.status, None, end.failures)
+
+
+def _timers(known: dict[int, Timer], timers: tuple[Timer, ...]) -> Edit:
+    edits: dict[str, Edit] = {}
+    for timer in timers:
+        if known.pop(timer.id, None) != timer:
+            edits[str(timer.id)] = [write_timer(timer)]
+    edits.update({str(id): [] for id in known})
+    return edits or None
 
 
 def _last(fan: Fan, known: int) -> list[Any]:

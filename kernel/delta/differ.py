@@ -9,8 +9,8 @@ from itertools import chain, takewhile
 from typing import Any, TypeAlias
 
 from detent.kernel.codec import Codec, Misfit, Writer, types_of
-from detent.kernel.delta.edits import Edit
 from detent.kernel.delta.references import unlike
+from detent.kernel.edits import Edit
 from detent.kernel.shapes import (
     Anything,
     Either,

@@ -13,7 +13,7 @@ import attrs
 from attrs import frozen
 
 from detent.kernel.codec import Codec, Misfit, types_of
-from detent.kernel.delta.edits import step_of
+from detent.kernel.edits import step_of
 from detent.kernel.errors import Unstorable
 from detent.kernel.shapes import Either, Many, Record, Sealed, Shape, fields_of
 from detent.kernel.values import FrozenMap, canonical

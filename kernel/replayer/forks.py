@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
+from detent.kernel.edits import dated
 from detent.kernel.entries import (
     Checkpoint,
     Entry,
@@ -149,7 +150,8 @@ class _Parent:
                 if last <= seq:
                     frame, self.hash = followed(frame, entry), entry.hash
                 elif happened := under(entry.event, "$happened"):
-                    self.outcomes.setdefault(happened[0], entry.event)
+                    id, outcome = happened
+                    self.outcomes.setdefault(id, {"$happened": [id, dated(outcome, entry.at)]})
         if header is None or frame is EMPTY or frame["seq"] != seq:
             of = "the log" if run is None else f"run {run!r}"
             raise NoSuchEntry(f"{of} has no entry {seq}: the last is {last}")

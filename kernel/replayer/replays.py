@@ -229,7 +229,7 @@ class _Replayer:
             run.now = evolve(run.now, seq=entry.seq, at=entry.at)
             return None
         scribe = run.recorder.scribe
-        signal = scribe.read_signal(event, run.now.pending.effects)
+        signal = scribe.read_signal(event, run.now.pending.effects, entry.at)
         stepped: Stepped[Any] | None
         if entry.cause is None:
             if divergence := self._overdue(run, entry):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from detent.kernel import FrozenMap, Json, Shape, Unknown, canonical, shape_of
 from detent.kernel.codec import Codec, Misfit, classes_in
 from detent.kernel.delta.differ import Differ
-from detent.kernel.delta.edits import Edit, edited
+from detent.kernel.edits import Edit, edited
 from detent.kernel.wire import parsed, spelled
 from tests.kernel.delta.annotations import SHAPES, Draw, Mood, codec_of, pairs
 from tests.settings import times

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from detent.kernel import FrozenMap, Secret, Shape, canonical, shape_of
 from detent.kernel.codec import Codec, Misfit, classes_in
-from detent.kernel.delta.edits import resolved
 from detent.kernel.delta.references import SHORT, Places, alike, index_of, referring, weighs
+from detent.kernel.edits import resolved
 from detent.kernel.wire import Tree, parsed, spelled
 from tests.kernel.delta.annotations import SHAPES, Draw, codec_of, pairs
 from tests.settings import times

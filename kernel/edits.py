@@ -4,7 +4,7 @@ An edit of an object or a list is an object with the edits of what is inside, by
 list: `[value]` puts a value in place, `[]` takes a key out, `[at, without, items]` replaces so many items of a list
 (or characters of a text) from a place on, `[gone, new]` takes members out of a set and puts others in.
 
-A value may be a reference: `{"$ref": "event/text"}` is what stands there, in the event of the entry (`event`), in the
+A value may be a reference: `{"$ref": "event/text"}` is what stands there, in what happened (`event`), in the
 frame before (`before`) or in the data after (`data`). `{"$ref": "data/messages", "edit": [0, 380, []]}` is the same
 with an edit made to it.
 
@@ -12,12 +12,26 @@ Rule 1: nothing here needs the author's code, and no tree is changed: what stays
 Rule 2: an edit that does not fit its tree is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from detent.kernel.wire import Tree, spelled
+from detent.kernel.values import moment, tree
+from detent.kernel.wire import Tree, spelled, under
 
-__all__ = ["BadEdit", "Edit", "Sources", "applied", "pointed", "resolved", "step_of", "unfolded"]
+__all__ = [
+    "BadEdit",
+    "Edit",
+    "Sources",
+    "applied",
+    "came",
+    "dated",
+    "next_id",
+    "ordered_in",
+    "pointed",
+    "resolved",
+    "step_of",
+    "unfolded",
+]
 
 Edit: TypeAlias = Tree
 Sources: TypeAlias = Mapping[str, Tree]
@@ -30,23 +44,143 @@ class BadEdit(ValueError):
 LATE = ("effects", "timers", "end")
 """Parts of a frame whose changes may point into the data after; `effects` and `timers` keep the order of arrival."""
 
+TIMED = ("Returned", "Failed", "TimedOut", "InDoubt", "Declined", "Stopped", "Ended")
+"""The outcomes that say when they came."""
 
-def applied(frame: dict[str, Tree], change: Tree, event: Tree) -> dict[str, Tree]:
-    """The frame after a change."""
+FLIGHT = 4  # parts of an effect in flight: owner, form, time, order; perhaps more
+
+
+def applied(frame: dict[str, Tree], change: Tree, event: Tree, at: Tree = None) -> dict[str, Tree]:
+    """The frame after an entry's change. What follows from its event and its time need not be said.
+
+    Rule 1: an outcome takes its effect out; one of an Each is the last of those that were heard. A timer that fired is
+            out.
+    Rule 2: an effect that is new and has no time was ordered when the entry was written.
+    Rule 3: the next id follows the highest of what is new.
+    """
     if type(change) is not dict:
         raise BadEdit("a change is an object")
-    sources: dict[str, Tree] = {"event": event, "before": frame}
-    after = dict(frame)
+    after = _followed(dict(frame), event, at)
+    sources: dict[str, Tree] = {"event": came(event), "before": frame}
     late = [key for key in change if key in LATE]
     for key in [*(key for key in change if key not in LATE), *late] if late else change:
         if key not in frame:
             raise BadEdit(f"a frame has no {key!r}")
         sources["data"] = after["data"]
         try:
-            after[key] = edited(frame[key], change[key], sources, key in LATE)
+            after[key] = edited(after[key], change[key], sources, key in LATE)
         except RecursionError:
             raise BadEdit(f"the edit of {key!r} is nested too deeply") from None
+    if late:
+        _complete(after, change, at)
     return after
+
+
+def came(event: Tree) -> Tree:
+    """What `event` means in a reference: the event that was sent, an outcome, or what a run began with."""
+    if type(event) is dict:
+        happened = event.get("$happened")
+        if type(happened) is list and len(happened) == 2:
+            return happened[1]
+        if "$began" in event:
+            return event["$began"]
+    return event
+
+
+def dated(outcome: Tree, at: Tree) -> Tree:
+    """An outcome of an entry of that time; one that came just then does not say so in the log."""
+    if type(outcome) is not dict or outcome.get("$") not in TIMED or "at" in outcome:
+        return outcome
+    if type(at) is not int:
+        raise BadEdit(f"{at!r} is no time")
+    return {**outcome, "at": tree(moment(at))}
+
+
+def _followed(frame: dict[str, Tree], event: Tree, at: Tree) -> dict[str, Tree]:
+    """A frame with what follows from an event alone."""
+    happened, fired = under(event, "$happened"), under(event, "$fired")
+    if happened is not None:
+        if type(happened) is not list or len(happened) != 2 or type(happened[0]) is not int:
+            raise BadEdit(f"{happened!r} is no effect with its outcome")
+        effects: Any = frame["effects"]
+        frame["effects"] = _heard(effects, happened[0], happened[1], at)
+    elif fired is not None:
+        timers: Any = frame["timers"]
+        frame["timers"] = {id: timer for id, timer in timers.items() if id != str(fired)}
+    return frame
+
+
+def _heard(effects: dict[str, Tree], id: int, outcome: Tree, at: Tree) -> dict[str, Tree]:
+    """The effects in flight when one of them has an outcome."""
+    key = str(id)
+    if key in effects and _orders(effects[key]) is None:
+        return {other: flight for other, flight in effects.items() if other != key}
+    for first, flight in effects.items():
+        orders: Any = _orders(flight)
+        place = id - _place(first)
+        if orders is not None and 0 <= place < len(orders):
+            parts: Any = flight
+            fan = parts[3]["$fan"]
+            heard = [*fan["heard"], [place, dated(outcome, at)]]
+            after = [*parts[:3], {"$fan": {**fan, "heard": heard}}, *parts[4:]]
+            return {**effects, first: after}
+    raise BadEdit(f"effect {id} is not in flight")
+
+
+def _complete(after: dict[str, Tree], change: dict[str, Edit], at: Tree) -> None:
+    """Put in what need not be said of effects and timers that are new."""
+    pending: Any = after["effects"]
+    for id, _ in _new(change.get("effects")):
+        flight = pending[str(id)]
+        if type(flight) is not list or len(flight) < FLIGHT:
+            raise BadEdit(f"{flight!r} is no effect in flight")
+        if flight[2] is None:
+            pending[str(id)] = [*flight[:2], at, *flight[3:]]
+    last = next_id(change)
+    if last and "count" not in change:
+        after["count"] = last
+
+
+def next_id(change: dict[str, Edit]) -> int:
+    """What follows the highest id of what is new in a change; zero if nothing is."""
+    last = 0
+    for id, flight in _new(change.get("effects")):
+        orders = _orders(flight)
+        last = max(last, id + (1 if orders is None else len(orders)))
+    return max(last, *(id + 1 for id, _ in _new(change.get("timers"))), 0)
+
+
+def ordered_in(change: dict[str, Edit]) -> tuple[int, ...]:
+    """The effects that a change orders: those that are new; of an Each, those that begin at once."""
+    ids: list[int] = []
+    for id, flight in _new(change.get("effects")):
+        orders = _orders(flight)
+        if orders is None:
+            ids.append(id)
+        else:
+            fan: Any = flight
+            begun = fan[3]["$fan"].get("begun")
+            ids += range(id, id + begun) if type(begun) is int and begun <= len(orders) else ()
+    return tuple(ids)
+
+
+def _new(edits: Edit) -> Iterator[tuple[int, Tree]]:
+    """What is new among effects or timers, by id."""
+    if type(edits) is dict:
+        for id, edit in edits.items():
+            if type(edit) is list and len(edit) == 1:
+                try:
+                    yield _place(id), edit[0]
+                except ValueError:
+                    raise BadEdit(f"{id!r} is no id") from None
+
+
+def _orders(flight: Tree) -> list[Tree] | None:
+    """The orders of an Each in flight; nothing, if it is another effect."""
+    what = flight[3] if type(flight) is list and len(flight) >= FLIGHT else None
+    fan = what.get("$fan") if type(what) is dict else None
+    orders = fan.get("orders") if type(fan) is dict else None
+    return orders if type(orders) is list else None
 
 
 def unfolded(frame: dict[str, Tree]) -> dict[str, Tree]:

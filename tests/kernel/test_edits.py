@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detent.kernel.delta import BadEdit, applied, resolved
 from detent.kernel.delta.differ import Differ
-from detent.kernel.delta.edits import edited, pointed, step_of
+from detent.kernel.edits import BadEdit, applied, edited, ordered_in, pointed, resolved, step_of
 from detent.kernel.scribe import EMPTY
-from detent.kernel.wire import Tree, spelled
+from detent.kernel.wire import Tree, spelled, under
 from tests.kernel.delta.annotations import SHAPES, Draw, codec_of, pairs
 from tests.settings import times
 
@@ -147,11 +146,82 @@ def test_what_is_new_among_effects_and_timers_comes_last() -> None:
 
 
 def test_effects_may_point_into_the_data_that_comes_with_them() -> None:
-    change: Tree = {"effects": {"1": [{"$ref": "data"}]}, "data": [{"$ref": "event"}]}
+    effect: Tree = ["all", "say", 7, {"$ref": "data"}]
+    change: Tree = {"effects": {"1": [effect]}, "data": [{"$ref": "event"}]}
 
     after = applied(EMPTY, change, "said")
 
-    assert after["effects"] == {"1": "said"}
+    assert after["effects"] == {"1": ["all", "say", 7, "said"]}
+
+
+# -- what follows from an event and its time
+
+FAN: Tree = {"orders": [[0, "a"], [0, "b"]], "begun": 2, "asked": [], "heard": []}
+FLYING: dict[str, Tree] = {
+    **EMPTY,
+    "effects": {"3": ["all", "say", 0, "x"], "4": ["all", "each", 0, {"$fan": FAN}]},
+    "timers": {"6": ["all", "all/0", 9]},
+    "count": 7,
+}
+DECLARED: Tree = {"$": "OutOfStock", "left": 0}
+CAME: Tree = {"$": "Returned", "value": 1, "at": {"$datetime": "1970-01-01T00:00:00.000001+00:00"}}
+
+
+def test_an_outcome_takes_its_effect_out() -> None:
+    after = applied(FLYING, {}, {"$happened": [3, DECLARED]})
+
+    assert after == {**FLYING, "effects": {"4": under(FLYING["effects"], "4")}}
+
+
+@pytest.mark.parametrize("outcome", [DECLARED, {"$": "Returned", "value": 1}, CAME])
+def test_an_outcome_of_an_each_is_the_last_that_was_heard(outcome: Tree) -> None:
+    after: Any = applied(FLYING, {}, {"$happened": [5, outcome]}, 1)
+
+    heard = after["effects"]["4"][3]["$fan"]["heard"]
+    assert heard == [[1, DECLARED if outcome is DECLARED else CAME]]
+    assert applied(after, {}, {"$fired": 6}) == {**after, "timers": {}}
+
+
+@pytest.mark.parametrize("happened", [[5], [True, CAME], ["5", CAME], [6, CAME], [2, CAME], 5])
+def test_an_outcome_of_nothing_in_flight_is_refused(happened: Tree) -> None:
+    with pytest.raises(BadEdit):
+        applied(FLYING, {}, {"$happened": happened}, 1)
+
+
+def test_an_outcome_at_no_time_is_refused() -> None:
+    with pytest.raises(BadEdit, match="no time"):
+        applied(FLYING, {}, {"$happened": [5, {"$": "Returned", "value": 1}]}, "soon")
+
+
+def test_what_is_new_was_ordered_when_its_entry_was_written_and_is_counted() -> None:
+    change: Tree = {"effects": {"7": [["all", "each", None, {"$fan": FAN}]]}}
+
+    after: Any = applied(FLYING, change, None, 11)
+
+    assert after["effects"]["7"] == ["all", "each", 11, {"$fan": FAN}]
+    assert after["count"] == 9
+    assert applied(FLYING, {**change, "count": [20]}, None, 11)["count"] == 20
+    assert applied(FLYING, {"timers": {"8": [["all", "x", 1]]}}, None)["count"] == 9
+
+
+@pytest.mark.parametrize("new", ["x", [], ["all", "say", 0]])
+def test_what_is_no_effect_in_flight_is_refused(new: Tree) -> None:
+    with pytest.raises(BadEdit, match="no effect in flight"):
+        applied(FLYING, {"effects": {"7": [new]}}, None)
+
+
+def test_an_effect_without_a_number_is_refused() -> None:
+    with pytest.raises(BadEdit, match="is no id"):
+        applied(FLYING, {"effects": {"x": [["all", "say", 0, None]]}}, None)
+
+
+def test_the_effects_that_are_ordered_are_told_by_the_change() -> None:
+    two: Tree = ["all", "each", None, {"$fan": {**FAN, "begun": 1}}]
+    none: Tree = ["all", "each", None, {"$fan": {**FAN, "begun": 9}}]
+    effects: Tree = {"7": [two], "8": [["all", "say", None, 1]], "3": {"3": [1]}, "9": [none]}
+
+    assert ordered_in({"effects": effects}) == (7, 8)
+    assert ordered_in({"data": [1]}) == ()
 
 
 @pytest.mark.parametrize("change", [None, [], "x", {"nothing": [1]}, {"end": []}, {"seq": 5}])
