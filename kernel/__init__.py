@@ -5,6 +5,7 @@ imports only from those below it:
 
     errors, policies, wire
     values, differences, edits, vault
+    applying
     names, shapes, signals, entries
     codec, expressions
     inference
@@ -12,7 +13,7 @@ imports only from those below it:
     definition
     table, flights
     snapshot, moves
-    layout, steps
+    layout, steps, stored
     calls, compiler
     draft, renderer, scribe
     stepper, delta

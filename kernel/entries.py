@@ -13,9 +13,10 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from detent.kernel.edits import BadEdit, ordered_in
+from detent.kernel.applying import ordered_in
+from detent.kernel.edits import BadEdit
 from detent.kernel.errors import Unreadable, WrongInput
-from detent.kernel.wire import NoJson, Tree, spelled, strict
+from detent.kernel.wire import REFUSED, Tree, spelled, strict, why_refused
 
 __all__ = [
     "FORMAT",
@@ -28,6 +29,7 @@ __all__ = [
     "read_checkpoint",
     "read_entry",
     "read_header",
+    "sealed",
 ]
 
 FORMAT = 1
@@ -59,7 +61,7 @@ class Header:
     hash: str = field(default="", kw_only=True)
 
 
-@frozen
+@frozen(slots=False)  # made for every line that is read: without slots that takes half the time
 class Entry:
     """One line of the log: what happened, what it was answered with, and what changed.
 
@@ -138,6 +140,24 @@ def entry_body(entry: Entry) -> bytes:
     return spelled(said)
 
 
+def sealed(entry: Entry, body: bytes, hash: str) -> Entry:
+    """An entry with its bytes and its hash."""
+    return Entry(
+        entry.seq,
+        entry.at,
+        entry.event,
+        entry.cause,
+        entry.key,
+        entry.answer,
+        entry.took,
+        entry.delta,
+        entry.effects,
+        entry.stopped,
+        body=body,
+        hash=hash,
+    )
+
+
 def read_header(body: bytes) -> Header:
     """A header from its bytes. Raises Unreadable."""
     given = _read(_HEADER, body, "header")
@@ -157,13 +177,13 @@ def read_header(body: bytes) -> Header:
 
 def read_entry(body: bytes, hash: str) -> Entry:
     """An entry from its bytes. Raises Unreadable."""
-    given = _read(_ENTRY, body, "entry")
-    effects = given.effects
-    if effects is None:
-        try:
-            effects = ordered_in(given.delta)
-        except BadEdit as error:
-            raise Unreadable(f"this is no entry: {error}") from None
+    try:
+        given = _ENTRY(body)
+        effects = given.effects
+        if effects is None:
+            effects = ordered_in(given.delta) if "effects" in given.delta else ()
+    except (*REFUSED, BadEdit) as error:
+        raise Unreadable(f"this is no entry: {why_refused(error)}") from None
     return Entry(
         given.seq,
         given.at,
@@ -214,5 +234,5 @@ _CHECKPOINT = strict(("seq", int), ("frame", dict[str, Any]))
 def _read(reader: Callable[[bytes], Any], body: bytes, what: str) -> Any:
     try:
         return reader(body)
-    except (NoJson, RecursionError) as error:
-        raise Unreadable(f"this is no {what}: {error}") from None
+    except REFUSED as error:
+        raise Unreadable(f"this is no {what}: {why_refused(error)}") from None

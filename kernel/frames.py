@@ -9,7 +9,8 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from detent.kernel.edits import BadEdit, applied, unfolded
+from detent.kernel.applying import Folding, unfolded
+from detent.kernel.edits import BadEdit
 from detent.kernel.entries import Checkpoint, Entry, Header
 from detent.kernel.errors import NoSuchEntry, Unreadable
 from detent.kernel.runlog import read_log
@@ -17,7 +18,18 @@ from detent.kernel.scribe import EMPTY
 from detent.kernel.vault import Key, Vault, restored
 from detent.kernel.wire import Tree
 
-__all__ = ["Frame", "Instant", "followed", "frame_at", "instants", "opened", "reading", "whole"]
+__all__ = [
+    "MADE_UP",
+    "Frame",
+    "Instant",
+    "folded",
+    "followed",
+    "frame_at",
+    "instants",
+    "opened",
+    "reading",
+    "whole",
+]
 
 Frame = dict[str, Tree]
 
@@ -32,12 +44,16 @@ class Instant:
     hash: str
 
 
+MADE_UP = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What reading a log raises that no run writes: its hashes may be right, and the rest made up."""
+
+
 @contextmanager
 def reading(what: str) -> Generator[None]:
-    """Tell what a log holds that no run writes as Unreadable. (Its hashes may be right, and the rest made up.)"""
+    """Tell what a log holds that no run writes as Unreadable."""
     try:
         yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except MADE_UP as error:
         raise Unreadable(f"{what} holds what no run writes: {error!r}") from error
 
 
@@ -61,34 +77,50 @@ def opened(checkpoint: Checkpoint, beside: Vault, key: Key | None = None) -> Fra
 
 def followed(frame: Frame, entry: Entry) -> Frame:
     """The frame after an entry. Raises Unreadable if the entry does not fit the frame."""
+    return folded(frame, (entry,))
+
+
+def folded(frame: Frame, entries: Iterable[Entry]) -> Frame:
+    """The frame after many entries, without a copy for each. Raises Unreadable if one does not fit."""
+    folding = Folding(frame)
+    last: Entry | None = None
+    for last in entries:
+        _fold(folding, last)
+    return folding.frame() if last is None else _unfold(folding, last)
+
+
+def _fold(folding: Folding, entry: Entry) -> None:
     try:
-        after = applied(frame, entry.delta, entry.event, entry.at)
+        folding.follow(entry.delta, entry.event, entry.at)
     except BadEdit as error:
-        raise Unreadable(f"entry {entry.seq} does not fit the frame before it: {error}") from None
-    after["seq"] = entry.seq
-    after["at"] = entry.at
-    return after
+        raise _misfit(entry, error) from None
+
+
+def _unfold(folding: Folding, last: Entry) -> Frame:
+    try:
+        frame = folding.frame()
+    except BadEdit as error:
+        raise _misfit(last, error) from None
+    frame["seq"] = last.seq
+    frame["at"] = last.at
+    return frame
+
+
+def _misfit(entry: Entry, error: BadEdit) -> Unreadable:
+    return Unreadable(f"entry {entry.seq} does not fit the frame before it: {error}")
 
 
 def instants(
     lines: Iterable[bytes], run: str | None = None, key: Key | None = None
 ) -> Iterator[Instant]:
     """A run after each of its entries; the first run of the log, unless one is named."""
-    header: Header | None = None
     frame: Frame = EMPTY
-    for line in read_log(lines):
-        what = line.what
-        if isinstance(what, Header) and header is None and run in (None, line.run):
-            header = what
-            frame = EMPTY
-        elif header is None or line.run != header.run:
-            continue
-        elif isinstance(what, Entry):
-            entry = whole(what, line.beside, key)
-            frame = followed(frame, entry)
-            yield Instant(header, entry, frame, what.hash)
-        elif isinstance(what, Checkpoint) and frame is EMPTY:
-            frame = opened(what, line.beside, key)
+    for header, what in _links(lines, run, key):
+        if isinstance(what, Entry):
+            frame = followed(frame, what)
+            yield Instant(header, what, frame, what.hash)
+        else:
+            frame = what.frame
             yield Instant(header, None, frame, what.hash)
 
 
@@ -97,10 +129,37 @@ def frame_at(
 ) -> Instant:
     """A run after the entry with that number, read without the author's code. Raises NoSuchEntry."""
     last = 0
+    folding = Folding(EMPTY)
     with reading("the log"):
-        for instant in instants(lines, run, key):
-            last = int(str(instant.frame["seq"]))
-            if last == seq:
-                return instant
+        for header, what in _links(lines, run, key):
+            last = what.seq
+            if isinstance(what, Entry):
+                _fold(folding, what)
+                if last == seq:
+                    return Instant(header, what, _unfold(folding, what), what.hash)
+            else:
+                folding = Folding(what.frame)
+                if last == seq:
+                    return Instant(header, None, what.frame, what.hash)
     of = "the log" if run is None else f"run {run!r}"
     raise NoSuchEntry(f"{of} has no entry {seq}: the last is {last}")
+
+
+def _links(
+    lines: Iterable[bytes], run: str | None, key: Key | None
+) -> Iterator[tuple[Header, Entry | Checkpoint]]:
+    """The entries of a run; of a fork first the checkpoint it begins with, its frame whole."""
+    header: Header | None = None
+    is_first = True
+    for line in read_log(lines):
+        what = line.what
+        if isinstance(what, Header) and header is None and run in (None, line.run):
+            header = what
+        elif header is None or line.run != header.run:
+            continue
+        elif isinstance(what, Entry):
+            yield header, whole(what, line.beside, key)
+            is_first = False
+        elif isinstance(what, Checkpoint) and is_first:
+            yield header, evolve(what, frame=opened(what, line.beside, key))
+            is_first = False

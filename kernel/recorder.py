@@ -19,6 +19,7 @@ from detent.kernel.entries import (
     Header,
     chained,
     entry_body,
+    sealed,
     write_header,
 )
 from detent.kernel.flights import Fan
@@ -31,7 +32,7 @@ from detent.kernel.values import FrozenMap, tree
 from detent.kernel.vault import LARGE, Beside, Key, stowed
 from detent.kernel.wire import Tree, spelled
 
-__all__ = ["Head", "Recorded", "Recorder"]
+__all__ = ["ANSWERS", "Head", "Recorded", "Recorder"]
 
 SMALL = 16_384  # bytes: a log of fewer is read in one piece anyway
 ANSWERS: dict[type, AnswerWord] = {
@@ -40,6 +41,7 @@ ANSWERS: dict[type, AnswerWord] = {
     Ignored: "ignored",
     Rejected: "rejected",
 }
+"""What an entry calls an answer."""
 
 
 @frozen
@@ -79,7 +81,7 @@ class Recorder:
     ) -> None:
         self.table = table
         self.scribe: Scribe = scribe_of(table)
-        self._changes = Changes(self.scribe)
+        self.changes = Changes(self.scribe)
         self._key = key
         self._large = large
 
@@ -122,7 +124,7 @@ class Recorder:
     ) -> tuple[Checkpoint, tuple[Beside, ...]]:
         """The whole frame of a snapshot, following the entry of that hash."""
         beside: dict[str, Beside] = {}
-        whole = self._changes.frame(snapshot)
+        whole = self.changes.frame(snapshot)
         frame: Any = stowed(whole, self._key, beside, self._large)
         body = spelled({"seq": snapshot.seq, "frame": frame})
         made = Checkpoint(snapshot.seq, frame, body=body, hash=chained(hash, body))
@@ -146,8 +148,8 @@ class Recorder:
             key,
             ANSWERS[type(stepped)],
             () if moved is None else moved.took,
-            self._changes.between(before, after, event),
-            () if moved is None else tuple(order.id for order in moved.ordered),
+            self.changes.between(before, after, event),
+            () if moved is None else tuple([order.id for order in moved.ordered]),
             () if moved is None else moved.stopped,
         )
 
@@ -178,7 +180,7 @@ class Recorder:
         """An entry with its bytes and its hash, and a checkpoint if one is due."""
         body, beside = self.body(entry)
         hash = chained(head.hash, body)
-        made = evolve(entry, body=body, hash=hash)
+        made = sealed(entry, body, hash)
         unread = head.unread + len(body) + _size(beside)
         now = Head(hash, unread)
         if before is not None and head.least:  # what was never weighed cannot lose weight

@@ -8,26 +8,19 @@ Rule 1: a frame can be read without anybody's code; a snapshot is made of it onl
 Rule 2: what is written is checked against the annotations first, so that what was written can be read.
 """
 
-import inspect
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from detent.kernel.codec import Codec, Misfit, classes_in
 from detent.kernel.compiler import outcome_shape, returned_shape
-from detent.kernel.definition import Call, Doing, Each, Letter, Machine, Send, Spawn
+from detent.kernel.definition import Each
 from detent.kernel.errors import Unreadable, Unstorable
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.shapes import (
-    Choice,
     Record,
-    Scalar,
-    Sealed,
     Shape,
-    Unknown,
-    fields_of,
-    parts_of,
     returns,
     shape_of,
 )
@@ -46,6 +39,7 @@ from detent.kernel.signals import (
     TimedOut,
 )
 from detent.kernel.snapshot import End, Kept, Pending, Snapshot, Timer
+from detent.kernel.stored import first_sealed, forms_of, input_shape, order_shape
 from detent.kernel.table import Table
 from detent.kernel.values import FrozenMap, moment
 from detent.kernel.wire import Tree, under
@@ -95,22 +89,24 @@ class Scribe:
         self.table_name = table.name
         self.forms = table.forms
         self.data = shape_of(machine.data)
-        self.input = _input_shape(machine)
+        self.input = input_shape(machine)
         self.result = self.data if machine.result is None else shape_of(returns(machine.result))
         self.events = {kind.__name__: shape_of(kind) for kind in table.events}
         self.names = {node.name: node.name for node in table.nodes}
         self.possible = table.possible
         shapes = [self.data, self.input, self.result, PROBLEM, *self.events.values()]
         for form in table.forms.values():
-            for inner in _parts(form):
+            for inner in forms_of(form):
                 shapes += [order_shape(inner), returned_shape(inner)]
                 shapes += [outcome_shape(inner, kind) for kind in inner.possible]
         classes = classes_in([*table.shapes, *shapes])
         self.codec = Codec(classes)
-        self.sealed = _first_sealed(classes, {"its input": self.input, "its result": self.result})
+        self.sealed = first_sealed(classes, {"its input": self.input, "its result": self.result})
         """The first field that is secret or personal, for a message; empty if there is none."""
         self.has_seals = bool(self.sealed)
         self._outcomes: dict[tuple[str, int, type], Shape] = {}
+        self._orders: dict[tuple[str, int], Shape] = {}
+        self._kinds: dict[tuple[str, int], dict[str, type[Event]]] = {}
 
     # -- signals
 
@@ -160,23 +156,28 @@ class Scribe:
         place = (flight.form, flight.part_of(effect), kind)
         known = self._outcomes.get(place)
         if known is None:
-            form = _parts(self.forms[flight.form])[place[1]]
+            form = forms_of(self.forms[flight.form])[place[1]]
             known = self._outcomes[place] = outcome_shape(form, kind)
         return known
 
     def _read_outcome(
-        self, flight: Flight, effect: int, written: Tree, at: int | None = None
+        self, flight: Flight, effect: int, written: Any, at: int | None = None
     ) -> Event:
         name = under(written, "$")
-        for kind in (*self.possible[flight.form, flight.part_of(effect)], Stopped):
-            if kind.__name__ == name:
-                shape = self.outcome(flight, effect, kind)
-                if at is None or kind not in TIMED or under(written, "at") is not None:
-                    event: Event = self.codec.read(shape, written)
-                else:
-                    event = self.codec.read(shape, written, at=moment(at))
-                return event
-        raise Unreadable(f"{name} cannot come of {flight.form!r}")
+        place = (flight.form, flight.part_of(effect))
+        kinds = self._kinds.get(place)
+        if kinds is None:
+            possible = (*self.possible[place], Stopped)
+            kinds = self._kinds[place] = {kind.__name__: kind for kind in possible}
+        kind = kinds.get(name) if type(name) is str else None
+        if kind is None:
+            raise Unreadable(f"{name} cannot come of {flight.form!r}")
+        shape = self.outcome(flight, effect, kind)
+        if at is None or kind not in TIMED or "at" in written:
+            event: Event = self.codec.read(shape, written)
+        else:
+            event = self.codec.read(shape, written, at=moment(at))
+        return event
 
     def _named(self, written: Tree) -> Shape:
         name = under(written, "$")
@@ -218,7 +219,10 @@ class Scribe:
 
     def order(self, form: str, part: int) -> Shape:
         """The shape of what a form orders."""
-        return order_shape(_parts(self.forms[form])[part])
+        known = self._orders.get((form, part))
+        if known is None:
+            known = self._orders[form, part] = order_shape(forms_of(self.forms[form])[part])
+        return known
 
     def write_flight(self, flight: Flight) -> list[Tree]:
         """An effect in flight, without its id."""
@@ -343,49 +347,6 @@ def bits(number: int) -> Iterable[int]:
         lowest = number & -number
         yield lowest.bit_length() - 1
         number ^= lowest
-
-
-def order_shape(form: Doing[Any]) -> Shape:
-    """The shape of what a form that is no Each orders."""
-    match form:
-        case Call(effect=effect):
-            return shape_of(effect)
-        case Spawn(machine=machine):
-            return _input_shape(machine.machine)
-        case Send(event=event):
-            sent = shape_of(returns(event)) if callable(event) else shape_of(type(event))
-            return Record(Letter, (sent,))
-        case _:
-            return Scalar("str")
-
-
-def _input_shape(machine: Machine[Any, Any, Any]) -> Shape:
-    """The shape of what a run begins with."""
-    if machine.begin is None:
-        return shape_of(machine.data)
-    try:
-        name = next(iter(inspect.signature(machine.begin).parameters))
-        return shape_of(get_type_hints(machine.begin, include_extras=True)[name])
-    except Exception:  # annotations are the author's code, and some callables have none
-        return Unknown("what begin does not say")
-
-
-def _first_sealed(classes: Iterable[Record | Choice], others: dict[str, Shape]) -> str:
-    """The first place of a machine that holds something secret or personal."""
-    for shape in classes:
-        for name, inner in fields_of(shape).items() if isinstance(shape, Record) else ():
-            if _is_sealed(inner):
-                return f"{shape.kind.__name__}.{name}"
-    return next((place for place, shape in others.items() if _is_sealed(shape)), "")
-
-
-def _is_sealed(shape: Shape) -> bool:
-    """Whether something directly in a shape is sealed; records inside it are asked themselves."""
-    return isinstance(shape, Sealed) or any(map(_is_sealed, parts_of(shape)))
-
-
-def _parts(form: Doing[Any]) -> tuple[Doing[Any], ...]:
-    return form.forms if isinstance(form, Each) else (form,)
 
 
 def _flight(flights: Iterable[Flight], effect: int) -> Flight:

@@ -11,12 +11,15 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-__all__ = ["NoJson", "Tree", "parsed", "spelled", "strict", "under"]
+__all__ = ["REFUSED", "NoJson", "Tree", "parsed", "spelled", "strict", "under", "why_refused"]
 
 Tree: TypeAlias = None | bool | int | float | str | list["Tree"] | dict[str, "Tree"]
 
 NoJson = msgspec.DecodeError
 """What `parsed` raises, with the place in its text."""
+
+REFUSED = (NoJson, UnicodeDecodeError, RecursionError)
+"""What `strict` readers raise."""
 
 spelled = msgspec.json.Encoder().encode
 """A tree in bytes. Raises RecursionError for one that is nested too deeply."""
@@ -29,24 +32,21 @@ def parsed(data: bytes | memoryview) -> Tree:
     try:
         return _DECODER.decode(data)
     except UnicodeDecodeError as error:
-        raise NoJson(f"a text is no UTF-8: {error}") from None
+        raise NoJson(why_refused(error)) from None
 
 
 def strict(*fields: tuple[str, Any] | tuple[str, Any, Any]) -> Callable[[bytes], Any]:
     """What reads objects of exactly these fields (name, type, and what stands for one that is left out).
 
-    It raises NoJson for a field that is missing, unknown or of another type, and RecursionError as `parsed` does.
+    It raises one of REFUSED for a field that is missing, unknown or of another type.
     """
     kind = msgspec.defstruct("Object", fields, forbid_unknown_fields=True, gc=False)
-    decode = msgspec.json.Decoder(kind).decode
+    return msgspec.json.Decoder(kind).decode
 
-    def read(data: bytes) -> Any:
-        try:
-            return decode(data)
-        except UnicodeDecodeError as error:
-            raise NoJson(f"a text is no UTF-8: {error}") from None
 
-    return read
+def why_refused(error: Exception) -> str:
+    """What one of REFUSED says to people."""
+    return f"a text is no UTF-8: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def under(tree: Tree, key: str) -> Any:

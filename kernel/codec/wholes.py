@@ -277,13 +277,16 @@ class Codec:
         def read(written: Tree, **values: Any) -> Any:
             if type(written) is not dict or written.get("$") != kind.__name__:
                 raise no_tree(written, kind.__name__)
-            for name, alias, field in fields:
-                if name not in written:
-                    raise Misfit(f"{kind.__name__} lacks its field {name!r}")
-                try:
+            name = ""
+            try:
+                for name, alias, field in fields:
                     values[alias] = field(written[name])
-                except Misfit as misfit:
-                    raise misfit.inside(name) from None
+            except KeyError:
+                if name in written:
+                    raise
+                raise Misfit(f"{kind.__name__} lacks its field {name!r}") from None
+            except Misfit as misfit:
+                raise misfit.inside(name) from None
             if len(written) != size:
                 unknown = next(key for key in written if key != "$" and key not in wanted)
                 raise Misfit(f"{kind.__name__} has no field {unknown!r}")

@@ -11,20 +11,21 @@ from typing import Any
 from attrs import evolve
 
 from detent.kernel.codec import Misfit
-from detent.kernel.delta.differ import Differ, sequence
-from detent.kernel.delta.references import Index, Places, index_of, referring
-from detent.kernel.edits import Edit, came, next_id
+from detent.kernel.delta.differ import Differ, sequence, shorter
+from detent.kernel.delta.references import SHORT, Index, Places, referring
+from detent.kernel.edits import Edit
 from detent.kernel.errors import Unstorable
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.scribe import Scribe, bits, write_timer
 from detent.kernel.shapes import Keyed, Many, Scalar
 from detent.kernel.snapshot import End, Kept, Snapshot, Timer
-from detent.kernel.wire import Tree, under
+from detent.kernel.wire import Tree, spelled, under
 
 __all__ = ["Changes"]
 
 NAMES = Scalar("str")
 HISTORY = Keyed(NAMES, Many(NAMES))
+FEW_STATES, MANY_MOVES = 8, 1_024  # of so few states, so many moves are remembered
 NOTHING = Snapshot[Any]((), None)
 """What a run is before it begins."""
 
@@ -39,6 +40,7 @@ class Changes:
         self._data = differ.compare(scribe.data)
         self._write_data = scribe.codec.writer(scribe.data)
         self._history = differ.compare(HISTORY)
+        self._moves: dict[tuple[tuple[str, ...], tuple[str, ...]], Edit] = {}
 
     def between(
         self, before: Snapshot[Any] | None, after: Snapshot[Any], event: Tree
@@ -67,14 +69,16 @@ class Changes:
     ) -> dict[str, Edit]:
         old = NOTHING if before is None else before
         change: dict[str, Edit] = {}
-        index = index_of(came(event), "event", {})
+        index = Index(event)
         if after.configuration is not old.configuration:
-            edit = sequence(old.configuration, after.configuration, _written, _same, True)
-            _note(change, "in", edit)
+            edit = self._moved(old.configuration, after.configuration)
+            if edit is not None:
+                change["in"] = edit
         if after.data is not old.data:
             edit = self._data_edit(before, after)
             if edit is not None:
-                self._index_settled(old, after, index)
+                if old.pending.effects:
+                    self._index_settled(old, after, index)
                 change["data"] = _pointing(edit, index)
         if after.pending is not old.pending:
             places = Places(self._codec, self._scribe.data, after.data)
@@ -82,6 +86,19 @@ class Changes:
         if after.end is not old.end:
             _note(change, "end", self._end(old.end, after))
         return change
+
+    def _moved(self, old: tuple[str, ...], new: tuple[str, ...]) -> Edit:
+        """The edit of a configuration; a machine that is in few states at once takes few ways."""
+        if len(new) > FEW_STATES or len(old) > FEW_STATES:
+            return sequence(old, new, _written, _same, True)
+        if (old, new) in self._moves:
+            return self._moves[old, new]
+        edit = sequence(old, new, _written, _same, True)
+        if edit is not None:
+            edit = shorter([[*new]], edit)
+        if len(self._moves) < MANY_MOVES:
+            self._moves[old, new] = edit
+        return edit
 
     def _data_edit(self, before: Snapshot[Any] | None, after: Snapshot[Any]) -> Edit:
         try:
@@ -93,14 +110,15 @@ class Changes:
 
     def _index_settled(self, old: Snapshot[Any], after: Snapshot[Any], index: Index) -> None:
         """The outcomes of an Each that has just settled may be pointed to where they were."""
-        here = {flight.id for flight in after.pending.effects}
-        for flight in old.pending.effects:
-            if isinstance(flight, Fan) and flight.id not in here:
+        fans = [flight for flight in old.pending.effects if isinstance(flight, Fan)]
+        here = {flight.id for flight in after.pending.effects} if fans else set[int]()
+        for flight in fans:
+            if flight.id not in here:
                 path = f"before/effects/{flight.id}/3/$fan/heard"
                 heard = (one for block in flight.heard for one in block)
                 for place, one in enumerate(heard):
                     written = self._scribe.write_heard(flight, one)
-                    index_of(written, f"{path}/{place}", index)
+                    index.add(written, f"{path}/{place}")
 
     def _pending(
         self,
@@ -112,26 +130,30 @@ class Changes:
         event: Tree,
     ) -> None:
         old, new = before.pending, after.pending
+        last = 0
         if new.effects is not old.effects:
             flying = {flight.id: flight for flight in old.effects}
             happened: Any = under(event, "$happened")
             heard = happened[0] if happened else 0
             if isinstance(flying.get(heard), Ordered):
                 del flying[heard]
-            edits = self._effects(flying, after, index, places, heard)
+            edits, last = self._effects(flying, after, index, places, heard)
             _note(change, "effects", edits)
         if new.timers is not old.timers:
             waiting = {timer.id: timer for timer in old.timers}
             waiting.pop(under(event, "$fired"), None)
-            _note(change, "timers", _timers(waiting, new.timers))
+            timers, later = _timers(waiting, new.timers)
+            _note(change, "timers", timers)
+            last = max(last, later)
         if new.deferred is not old.deferred:
             edit = sequence(old.deferred, new.deferred, self._kept, self._scribe.write_kept, True)
-            _note(change, "deferred", _pointing(edit, index))
+            if edit is not None:
+                change["deferred"] = _pointing(edit, index)
         if new.offered != old.offered:
             change["offered"] = [new.offered]
         if new.history is not old.history:
             _note(change, "history", self._history(old.history, new.history))
-        if new.count != (next_id(change) or old.count):
+        if new.count != (last or old.count):
             change["count"] = [new.count]
         if new.doubts is not old.doubts:
             edit = sequence(old.doubts, new.doubts, _written, _same, True)
@@ -150,18 +172,22 @@ class Changes:
         index: Index,
         places: Places,
         heard: int,
-    ) -> Edit:
+    ) -> tuple[Edit, int]:
+        """The edits of the effects in flight, and the id that follows those that are new."""
         edits: dict[str, Edit] = {}
-        for flight in after.effects:
+        last = 0
+        for flight in after.pending.effects:
             before = known.pop(flight.id, None)
             if before is flight:
                 continue
             if before is None:
                 edits[str(flight.id)] = [self._ordered(flight, places, after.at)]
+                count = len(flight.orders) if isinstance(flight, Fan) else 1
+                last = max(last, flight.id + count)
             elif edit := self._changed(before, flight, index, heard):
                 edits[str(flight.id)] = edit
         edits.update({str(id): [] for id in known})
-        return edits or None
+        return edits or None, last
 
     def _ordered(self, flight: Flight, places: Places, at: int | None = None) -> Tree:
         """An effect that is new, its orders pointing to what they have in common with the data.
@@ -224,7 +250,8 @@ class Changes:
                 value = places.written(self._scribe.result, end.value)
             except Misfit as misfit:
                 raise misfit.inside("result") from None
-            index = index_of(self._write_data(snapshot.data), "data", {})  # a run ends only once
+            index = Index()
+            index.add(self._write_data(snapshot.data), "data")  # a run ends only once
             written["value"] = referring(value, index)
         return written  # type: ignore[no-any-return]
 
@@ -233,13 +260,16 @@ def _without_value(end: End) -> End:
     return End(end.status, None, end.failures)
 
 
-def _timers(known: dict[int, Timer], timers: tuple[Timer, ...]) -> Edit:
+def _timers(known: dict[int, Timer], timers: tuple[Timer, ...]) -> tuple[Edit, int]:
+    """The edits of the timers, and the id that follows those that are new."""
     edits: dict[str, Edit] = {}
+    last = 0
     for timer in timers:
         if known.pop(timer.id, None) != timer:
             edits[str(timer.id)] = [write_timer(timer)]
+            last = max(last, timer.id + 1)
     edits.update({str(id): [] for id in known})
-    return edits or None
+    return edits or None, last
 
 
 def _last(fan: Fan, known: int) -> list[Any]:
@@ -257,13 +287,16 @@ def _last(fan: Fan, known: int) -> list[Any]:
 
 def _pointing(edit: Edit, index: Index) -> Edit:
     """An edit whose new values point to what they have in common with the sources."""
-    if not index or edit is None:
-        return edit
-    if isinstance(edit, dict):
-        return {key: _pointing(inner, index) for key, inner in edit.items()}
-    if isinstance(edit, list) and len(edit) == 3:
-        return [*edit[:2], referring(edit[2], index)]
-    return [referring(value, index) for value in edit] if isinstance(edit, list) else edit
+    return edit if len(spelled(edit)) < SHORT else _with_references(edit, index)
+
+
+def _with_references(edit: Edit, index: Index) -> Edit:
+    if type(edit) is dict:
+        return {key: _with_references(inner, index) for key, inner in edit.items()}
+    parts: Any = edit
+    if len(parts) == 3:
+        return [*parts[:2], referring(parts[2], index)]
+    return [referring(value, index) for value in parts]
 
 
 def _note(change: dict[str, Edit], key: str, edit: Edit) -> None:

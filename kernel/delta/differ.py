@@ -6,6 +6,7 @@ Rule 2: nothing is written but what is new: an item added to ten thousand costs 
 
 from collections.abc import Callable, Sequence
 from itertools import chain, takewhile
+from operator import is_not
 from typing import Any, TypeAlias
 
 from detent.kernel.codec import Codec, Misfit, Writer, types_of
@@ -28,7 +29,7 @@ from detent.kernel.shapes import (
 from detent.kernel.values import FrozenMap, plain_keys
 from detent.kernel.wire import Tree, spelled
 
-__all__ = ["Compare", "Differ", "sequence"]
+__all__ = ["Compare", "Differ", "sequence", "shorter"]
 
 Compare: TypeAlias = Callable[[Any, Any], Edit]
 """Gives the edit that makes the second value of the first, or None if they are one value."""
@@ -265,6 +266,8 @@ def sequence(
     """
     one, other = tuple(old), tuple(new)
     end = min(len(one), len(other))
+    if end < len(other) and not any(map(is_not, one, other)):  # as most rows change: they grow
+        return [end, 0, [_at(place, write, other[place]) for place in range(end, len(other))]]
 
     def edit_at(place: int) -> Edit:
         edit: Edit = _at(place % len(other), compare, one[place], other[place])

@@ -5,15 +5,14 @@ Rule 2: what is short is written: a reference would not be shorter.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import compress, islice
+from itertools import compress
 from operator import is_not
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
-from attrs import frozen
 
 from detent.kernel.codec import Codec, Misfit, types_of
-from detent.kernel.edits import step_of
+from detent.kernel.edits import came, step_of
 from detent.kernel.errors import Unstorable
 from detent.kernel.shapes import Either, Many, Record, Sealed, Shape, fields_of
 from detent.kernel.values import FrozenMap, canonical
@@ -24,7 +23,6 @@ __all__ = [
     "Index",
     "Places",
     "alike",
-    "index_of",
     "referring",
     "shared_end",
     "shared_start",
@@ -33,49 +31,76 @@ __all__ = [
 
 SHORT = 40  # bytes: about what a reference takes
 WORTHWHILE = 80  # bytes that a reference with an edit must save
-MANY_PLACES = 64  # parts of the data that orders are compared with
-
-Index = dict[bytes, str]
-"""Where values are found, by their spelling."""
+MANY_PLACES = 256  # parts of the data that orders are compared with
 
 
-def index_of(tree: Tree, path: str, found: Index) -> Index:
-    """Where every part of a tree is that is worth pointing to. What is sealed is not looked into."""
-    if isinstance(tree, str):
-        if len(tree) >= SHORT:
-            found.setdefault(spelled(tree), path)
-    elif isinstance(tree, list | dict):
-        text = spelled(tree)
-        if len(text) < SHORT:
-            return found
-        found.setdefault(text, path)
-        if isinstance(tree, list):
-            for place, item in enumerate(tree):
-                index_of(item, f"{path}/{place}", found)
-        elif "$secret" not in tree and "$personal" not in tree:
-            for key, item in tree.items():
-                index_of(item, f"{path}/{step_of(key)}", found)
-    return found
+class Index:
+    """Where values are found, by their spelling: in what happened, and in what is added.
+
+    It is made when somebody asks, since few changes hold anything long.
+    """
+
+    __slots__ = ("_event", "_found", "_more")
+
+    def __init__(self, event: Tree = None) -> None:
+        self._event = event
+        self._more: list[tuple[Tree, str]] = []
+        self._found: dict[bytes, str] | None = None
+
+    def add(self, tree: Tree, path: str) -> None:
+        """Look into a tree too, for what is not found before."""
+        self._more.append((tree, path))
+
+    def find(self, text: bytes) -> str | None:
+        """The path to a value of that spelling."""
+        if self._found is None:
+            self._found = {}
+            _find_all(came(self._event), "event", self._found)
+            for tree, path in self._more:
+                _find_all(tree, path, self._found)
+        return self._found.get(text)
+
+
+def _find_all(tree: Tree, path: str, found: dict[bytes, str]) -> None:
+    """Every part of a tree that is worth pointing to. What is sealed is not looked into."""
+    kind = type(tree)
+    if kind is not str and kind is not dict and kind is not list:
+        return
+    parts: Any = tree
+    if kind is str and len(parts) < SHORT:
+        return
+    text = spelled(tree)
+    if len(text) < SHORT:
+        return
+    found.setdefault(text, path)
+    if kind is list:
+        for place, item in enumerate(parts):
+            _find_all(item, f"{path}/{place}", found)
+    elif kind is dict and "$secret" not in parts and "$personal" not in parts:
+        for key, item in parts.items():
+            if type(item) is not str or len(item) >= SHORT:
+                _find_all(item, f"{path}/{step_of(key)}", found)
 
 
 def referring(value: Tree, index: Index) -> Tree:
     """A value in which everything that is found elsewhere is a reference. What is sealed is not looked into."""
-    if isinstance(value, str):
-        if len(value) >= SHORT and (path := index.get(spelled(value))):
-            return {"$ref": path}
+    kind = type(value)
+    if kind is not str and kind is not dict and kind is not list:
         return value
-    if not isinstance(value, list | dict):
-        return value
+    whole: Any = value
+    if kind is str:
+        path = index.find(spelled(value)) if len(whole) >= SHORT else None
+        return value if path is None else {"$ref": path}
     text = spelled(value)
-    if len(text) < SHORT or "$ref" in value:
+    if len(text) < SHORT or (kind is dict and "$ref" in whole):
         return value
-    if path := index.get(text):
+    if path := index.find(text):
         return {"$ref": path}
-    if "$secret" in value or "$personal" in value:
+    if kind is list:
+        return [referring(item, index) for item in whole]
+    if "$secret" in whole or "$personal" in whole:
         return value  # or its seal would be that of a reference
-    if isinstance(value, list):
-        return [referring(item, index) for item in value]
-    return {key: referring(item, index) for key, item in value.items()}
+    return {key: referring(item, index) for key, item in whole.items()}
 
 
 def unlike(one: Iterable[Any], other: Iterable[Any], end: int) -> Iterator[int]:
@@ -90,7 +115,7 @@ def alike(one: object, other: object) -> bool:
     """
     if one is other:
         return True
-    kind = type(one)
+    kind: Any = type(one)
     if kind is not type(other):
         return False
     left: Any = one
@@ -99,12 +124,9 @@ def alike(one: object, other: object) -> bool:
         return len(left) == len(right) and shared_start(left, right) == len(left)
     if kind is str or kind is int or kind is bool or kind is bytes:
         return bool(one == other)
-    if attrs.has(kind):
-        return all(
-            alike(getattr(one, a.name), getattr(other, a.name))
-            for a in attrs.fields(kind)
-            if a.init
-        )
+    names = _names(kind)
+    if names is not None:
+        return all(alike(getattr(one, name), getattr(other, name)) for name in names)
     if kind is FrozenMap:
         return len(left) == len(right) and alike(tuple(_flat(left)), tuple(_flat(right)))
     try:
@@ -134,16 +156,15 @@ class Places:
         self._codec = codec
         self._shape = shape
         self._data = data
-        self._found: tuple[Place, ...] | None = None
+        self._found: list[Place] | None = None
 
     def written(self, shape: Shape, value: Any) -> Tree:
         """The tree of a value, in which parts of the data are references. Raises Misfit."""
         shape = _member(shape, value)
-        if isinstance(shape, Sealed) or weighs(value) >= SHORT:
-            if pointer := self._pointer(shape, value):
-                return pointer
-            if isinstance(shape, Many) and (spliced := self._spliced(shape, value)):
-                return spliced
+        if pointer := self._pointer(shape, value):
+            return pointer
+        if type(shape) is Many and (spliced := self._spliced(shape, value)):
+            return spliced
         if not isinstance(shape, Record) or type(value) is not shape.kind:
             return self._codec.writer(shape)(value)
         written: dict[str, Tree] = {"$": shape.kind.__name__}
@@ -156,15 +177,22 @@ class Places:
 
     def _pointer(self, shape: Shape, value: Any) -> Tree:
         inner, word = (shape.inner, shape.word) if isinstance(shape, Sealed) else (shape, "")
-        for place in self._places():
-            same = place.word == word and alike(place.value, value)
-            if same and (place.shape == inner or self._is_written_so(inner, value, place)):
-                return {"$ref": place.path}
+        kind = type(value)
+        for path, known, part, sealed in self._places():
+            if type(part) is kind and sealed == word and alike(part, value):
+                if not word and weighs(value) < SHORT:
+                    return None
+                if (
+                    known is inner
+                    or known == inner
+                    or self._is_written_so(inner, value, known, part)
+                ):
+                    return {"$ref": path}
         return None
 
-    def _is_written_so(self, shape: Shape, value: Any, place: "Place") -> bool:
-        """Whether a value of another shape has the tree of a place: what one seals the other may not."""
-        there = self._codec.writer(place.shape)(place.value)
+    def _is_written_so(self, shape: Shape, value: Any, known: Shape, part: Any) -> bool:
+        """Whether a value of another shape has the tree of a part: what one seals the other may not."""
+        there = self._codec.writer(known)(part)
         return spelled(self._codec.writer(shape)(value)) == spelled(there)
 
     def _spliced(self, shape: Many, value: Any) -> Tree:
@@ -172,7 +200,7 @@ class Places:
         best: tuple[int, int, Place] | None = None
         items = _items(value)
         for place in self._places() if items else ():
-            if place.shape == shape:
+            if place.shape is shape or place.shape == shape:
                 known = _items(place.value)
                 start = shared_start(known, items)
                 end = shared_end(known, items, min(len(known), len(items)) - start)
@@ -187,14 +215,14 @@ class Places:
         new = [item(one) for one in items[start : len(items) - end]]
         return {"$ref": place.path, "edit": [start, len(place.value) - start - end, new]}
 
-    def _places(self) -> "tuple[Place, ...]":
+    def _places(self) -> "list[Place]":
         if self._found is None:
-            self._found = tuple(islice(_parts("data", self._shape, self._data), MANY_PLACES))
+            self._found = []
+            _add_parts(self._found, "data", self._shape, self._data)
         return self._found
 
 
-@frozen
-class Place:
+class Place(NamedTuple):
     """A part of the data; `word` says if it is sealed."""
 
     path: str
@@ -203,23 +231,23 @@ class Place:
     word: str = ""
 
 
-def _parts(path: str, shape: Shape, value: object) -> Iterator[Place]:
-    """A value and its parts, each with the way to it; what is short is not worth a reference."""
-    if isinstance(shape, Sealed):
-        yield Place(path, shape.inner, value, shape.word)
+def _add_parts(found: list[Place], path: str, shape: Shape, value: object) -> None:
+    """Add a value and its parts, each with the way to it."""
+    if len(found) >= MANY_PLACES:
+        return
+    if type(shape) is Sealed:
+        found.append(Place(path, shape.inner, value, shape.word))
         return
     shape = _member(shape, value)
-    kind = type(value)
-    if weighs(value) >= SHORT:
-        yield Place(path, shape, value)
-    if isinstance(shape, Record) and kind is shape.kind:
+    found.append(Place(path, shape, value))
+    if type(shape) is Record and type(value) is shape.kind:
         for name, inner in fields_of(shape).items():
-            yield from _parts(f"{path}/{name}", inner, getattr(value, name))
+            _add_parts(found, f"{path}/{name}", inner, getattr(value, name))
 
 
 def _member(shape: Shape, value: Any) -> Shape:
     """Which shape of a union a value has, if its type alone says so."""
-    if not isinstance(shape, Either):
+    if type(shape) is not Either:
         return shape
     fitting = [member for member in shape.members if type(value) in types_of(member)]
     return fitting[0] if len(fitting) == 1 else shape
@@ -227,17 +255,17 @@ def _member(shape: Shape, value: Any) -> Shape:
 
 def weighs(value: object, enough: int = SHORT) -> int:
     """About how many bytes a value takes when it is written; counted only until they are enough."""
-    if isinstance(value, str | bytes):
-        return len(value) + 2
-    kind = type(value)
+    kind: Any = type(value)
     whole: Any = value
+    if kind is str or kind is bytes:
+        return len(whole) + 2
     weight = 2
     if kind is tuple or kind is frozenset:
         parts: Iterable[Any] = whole
     elif kind is FrozenMap:
         parts = _flat(whole)
-    elif attrs.has(kind):
-        parts = (getattr(value, a.name) for a in attrs.fields(kind) if a.init)
+    elif (names := _names(kind)) is not None:
+        parts = (getattr(value, name) for name in names)
         weight = 2 + len(kind.__name__)
     else:
         return 4
@@ -246,6 +274,19 @@ def weighs(value: object, enough: int = SHORT) -> int:
         if weight >= enough:
             break
     return weight
+
+
+def _names(kind: type[Any]) -> tuple[str, ...] | None:
+    """The fields that are part of the value of a record; nothing, if it is no class of attrs."""
+    try:
+        return _NAMES[kind]
+    except KeyError:
+        names = [a.name for a in attrs.fields(kind) if a.init] if attrs.has(kind) else None
+        known = _NAMES[kind] = None if names is None else tuple(names)
+        return known
+
+
+_NAMES: dict[type[Any], tuple[str, ...] | None] = {}
 
 
 def _items(value: object) -> tuple[Any, ...]:

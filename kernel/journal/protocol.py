@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from detent.kernel.definition import FinalStatus
 from detent.kernel.entries import Checkpoint, Entry, Header
-from detent.kernel.frames import Frame, followed, opened, whole
+from detent.kernel.frames import Frame, folded, opened, whole
 from detent.kernel.scribe import EMPTY
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.table import Outline
@@ -234,9 +234,10 @@ def frame_of(loaded: Loaded, key: Key | None = None) -> Frame:
     frame: Frame = EMPTY
     if loaded.checkpoint is not None:
         frame = opened(loaded.checkpoint, loaded.beside, key)
-    for entry in loaded.entries:
-        frame = followed(frame, whole(entry, loaded.beside, key))
-    return frame
+    beside = loaded.beside
+    if not beside:
+        return folded(frame, loaded.entries)
+    return folded(frame, (whole(entry, beside, key) for entry in loaded.entries))
 
 
 def standing_of(snapshot: Snapshot[object], next_due: int | None, held: bool = False) -> Standing:

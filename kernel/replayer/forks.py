@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from detent.kernel.edits import dated
+from detent.kernel.applying import dated
 from detent.kernel.entries import (
     Checkpoint,
     Entry,

@@ -13,10 +13,11 @@ from attrs import define, evolve, field, frozen
 from detent.kernel.compiler import compile_machine
 from detent.kernel.definition import Definition, Each, Spawn
 from detent.kernel.differences import Difference, differences
+from detent.kernel.edits import Edit
 from detent.kernel.entries import Checkpoint, Entry, Header
 from detent.kernel.errors import BrokenBegin, NoSuchEntry, Unreadable, Unstorable, WrongInput
-from detent.kernel.frames import followed, frame_at, opened, reading, whole
-from detent.kernel.recorder import Recorder
+from detent.kernel.frames import MADE_UP, followed, frame_at, opened, whole
+from detent.kernel.recorder import ANSWERS, Recorder
 from detent.kernel.replayer.divergence import Divergence, compared, summary
 from detent.kernel.replayer.rows import Rows, rules_of
 from detent.kernel.runlog import Line, Torn, read_log
@@ -146,27 +147,33 @@ class _Replayer:
     def take(self, line: Line) -> Divergence | None:
         """Take one line; the divergence if it is the first that comes out differently."""
         what = line.what
+        if isinstance(what, Entry) or isinstance(what, Checkpoint):  # noqa: SIM101 - half as long for most lines
+            return self._go_on(line, what)
         if isinstance(what, Outline):
             self.outlines[what.digest] = what
         elif isinstance(what, Torn):
             self.torn = True
         elif isinstance(what, Header):
             self._open(what)
-        elif isinstance(what, Entry | Checkpoint):
-            if divergence := self.strangers():
-                return divergence
-            run = self.runs[line.run]
-            try:
-                with reading("it"):
-                    if isinstance(what, Checkpoint):
-                        self._compare_frames(run, what, line)
-                        return None
-                    divergence = self._replay(run, whole(what, line.beside, self.key), what.body)
-            except Unreadable as error:
-                raise Unreadable(f"entry {what.seq} of run {line.run!r}: {error}") from None
-            self.entries += divergence is None
-            return divergence
         return None
+
+    def _go_on(self, line: Line, what: Entry | Checkpoint) -> Divergence | None:
+        """Take a line of a run that has begun."""
+        if self.unknown and (divergence := self.strangers()):
+            return divergence
+        run = self.runs[line.run]
+        try:
+            if isinstance(what, Checkpoint):
+                self._compare_frames(run, what, line)
+                return None
+            divergence = self._replay(run, whole(what, line.beside, self.key))
+        except Unreadable as error:
+            raise Unreadable(f"entry {what.seq} of run {line.run!r}: {error}") from None
+        except MADE_UP as error:
+            why = f"it holds what no run writes: {error!r}"
+            raise Unreadable(f"entry {what.seq} of run {line.run!r}: {why}") from error
+        self.entries += divergence is None
+        return divergence
 
     def told(self, divergence: Divergence | None) -> Replayed:
         """What it came to."""
@@ -221,28 +228,26 @@ class _Replayer:
 
     # -- entries
 
-    def _replay(self, run: _Run, entry: Entry, body: bytes) -> Divergence | None:
-        event = entry.event
-        if run.now is None:
-            return self._begin(run, entry, body, event)
+    def _replay(self, run: _Run, entry: Entry) -> Divergence | None:
+        event, before, recorder = entry.event, run.now, run.recorder
+        if before is None:
+            return self._begin(run, entry, event)
         if type(event) is dict and TAGS.isdisjoint(event):  # it changes but the number and the time
-            run.now = evolve(run.now, seq=entry.seq, at=entry.at)
+            run.now = evolve(before, seq=entry.seq, at=entry.at)
             return None
-        scribe = run.recorder.scribe
-        signal = scribe.read_signal(event, run.now.pending.effects, entry.at)
+        signal = recorder.scribe.read_signal(event, before.pending.effects, entry.at)
         stepped: Stepped[Any] | None
         if entry.cause is None:
-            if divergence := self._overdue(run, entry):
+            if before.pending.deferred and (divergence := self._overdue(run, entry, before)):
                 return divergence
-            stepped = step(run.recorder.table, run.now, signal, entry.at)
+            stepped = step(recorder.table, before, signal, entry.at)
         else:
-            stepped = recall(run.recorder.table, run.now, entry.at)
-        return self._judge(run, entry, body, signal, stepped)
+            stepped = recall(recorder.table, before, entry.at)
+        return self._judge(run, entry, before, signal, stepped)
 
-    def _overdue(self, run: _Run, entry: Entry) -> Divergence | None:
+    def _overdue(self, run: _Run, entry: Entry, before: Snapshot[Any]) -> Divergence | None:
         """Something that was deferred would have been offered first, and would not be deferred again."""
-        before = run.now
-        if before is None or before.pending.offered == len(before.pending.deferred):
+        if before.pending.offered == len(before.pending.deferred):
             return None
         again = recall(run.recorder.table, before)
         if again is None or isinstance(again, Broken):  # what broke then may be left where it is
@@ -254,26 +259,32 @@ class _Replayer:
         self,
         run: _Run,
         entry: Entry,
-        body: bytes,
+        before: Snapshot[Any],
         signal: Signal,
         stepped: Stepped[Any] | None,
     ) -> Divergence | None:
         """Compare what came of it with what was recorded, and go on if it is the same."""
-        before = run.now
-        if before is None:  # pragma: no cover - a run has begun before it is judged
-            raise Unreadable("the run has not begun")
         if isinstance(stepped, Ignored) and stepped.cause is None and entry.key is not None:
             stepped = evolve(stepped, snapshot=evolve(before, seq=entry.seq, at=entry.at))
         if stepped is None or isinstance(stepped, Broken) or stepped.snapshot.seq == before.seq:
             return self._compare(run, entry, signal, stepped, None)
+        return self._go_to(run, entry, signal, stepped)
+
+    def _go_to(
+        self, run: _Run, entry: Entry, signal: Signal | None, stepped: Stepped[Any]
+    ) -> Divergence | None:
+        """Go on to what is after a step, if it comes out as it was recorded."""
         after = stepped.snapshot
         try:
-            now = run.recorder.entry(before, stepped, after, entry.event, entry.key)
+            delta = run.recorder.changes.between(run.now, after, entry.event)
         except Unstorable as error:
-            return self._unstorable(run, entry, error)
-        if run.recorder.body(now)[0] == body:
+            frame = EMPTY if run.now is None else run.recorder.scribe.frame(run.now)
+            expected = summary(entry, followed(frame, entry))
+            return Divergence(run.header.run, entry.seq, "broken", expected, str(error))
+        if _says_the_same(stepped, delta, entry):
             run.now = after
             return None
+        now = run.recorder.entry(run.now, stepped, after, entry.event, entry.key)
         return self._compare(run, entry, signal, now, after)
 
     def _compare(
@@ -295,28 +306,17 @@ class _Replayer:
             run.now = after
         return divergence
 
-    def _begin(self, run: _Run, entry: Entry, body: bytes, event: Tree) -> Divergence | None:
+    def _begin(self, run: _Run, entry: Entry, event: Tree) -> Divergence | None:
         scribe, table = run.recorder.scribe, run.recorder.table
         if type(event) is not dict or "$began" not in event:
             raise NoSuchEntry(f"run {run.header.run!r} does not begin at its beginning")
         input = scribe.codec.read(scribe.input, event["$began"])
         try:
             moved: Moved[Any] = begin(table, input, entry.at)
-            now = run.recorder.entry(None, moved, moved.snapshot, event)
         except (BrokenBegin, WrongInput) as error:
             expected = summary(entry, followed(EMPTY, entry))
             return Divergence(run.header.run, entry.seq, "broken", expected, str(error))
-        except Unstorable as error:
-            return self._unstorable(run, entry, error)
-        if run.recorder.body(now)[0] == body:
-            run.now = moved.snapshot
-            return None
-        return self._compare(run, entry, None, now, moved.snapshot)
-
-    def _unstorable(self, run: _Run, entry: Entry, error: Unstorable) -> Divergence:
-        frame = EMPTY if run.now is None else run.recorder.scribe.frame(run.now)
-        expected = summary(entry, followed(frame, entry))
-        return Divergence(run.header.run, entry.seq, "broken", expected, str(error))
+        return self._go_to(run, entry, None, moved)
 
     def _rows(self, run: _Run) -> Rows:
         """The rows as the log of a run tells them, and as they are."""
@@ -327,3 +327,18 @@ class _Replayer:
             old = {} if outline is None else rules_of(outline.tree)
             known = self.rows[table.name, digest] = Rows.of(old, table)
         return known
+
+
+def _says_the_same(now: Stepped[Any], delta: dict[str, Edit], recorded: Entry) -> bool:
+    """Whether a step comes out as it was recorded, to the last byte of its delta."""
+    after = now.snapshot
+    return (
+        after.seq == recorded.seq
+        and after.at == recorded.at
+        and ANSWERS[type(now)] == recorded.answer
+        and getattr(now, "cause", None) == recorded.cause
+        and now.took == recorded.took
+        and [order.id for order in now.ordered] == list(recorded.effects)
+        and now.stopped == recorded.stopped
+        and spelled(delta) == spelled(recorded.delta)
+    )

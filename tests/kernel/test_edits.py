@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detent.kernel.applying import applied, ordered_in
 from detent.kernel.delta.differ import Differ
-from detent.kernel.edits import BadEdit, applied, edited, ordered_in, pointed, resolved, step_of
+from detent.kernel.edits import BadEdit, edited, pointed, resolved, step_of
 from detent.kernel.scribe import EMPTY
 from detent.kernel.wire import Tree, spelled, under
 from tests.kernel.delta.annotations import SHAPES, Draw, codec_of, pairs
@@ -156,7 +157,7 @@ def test_effects_may_point_into_the_data_that_comes_with_them() -> None:
 
 # -- what follows from an event and its time
 
-FAN: Tree = {"orders": [[0, "a"], [0, "b"]], "begun": 2, "asked": [], "heard": []}
+FAN: dict[str, Tree] = {"orders": [[0, "a"], [0, "b"]], "begun": 2, "asked": [], "heard": []}
 FLYING: dict[str, Tree] = {
     **EMPTY,
     "effects": {"3": ["all", "say", 0, "x"], "4": ["all", "each", 0, {"$fan": FAN}]},
@@ -194,7 +195,7 @@ def test_an_outcome_at_no_time_is_refused() -> None:
 
 
 def test_what_is_new_was_ordered_when_its_entry_was_written_and_is_counted() -> None:
-    change: Tree = {"effects": {"7": [["all", "each", None, {"$fan": FAN}]]}}
+    change: dict[str, Tree] = {"effects": {"7": [["all", "each", None, {"$fan": FAN}]]}}
 
     after: Any = applied(FLYING, change, None, 11)
 

@@ -104,7 +104,7 @@ def test_a_run_begins_with_its_input() -> None:
     assert first.entry.seq == 1
     assert first.entry.event == {"$began": {"$": "Count", "turns": 0}}
     assert first.entry.delta == {
-        "in": [0, 0, ["locked"]],
+        "in": [["locked"]],
         "data": [{"$": "Count", "turns": 0}],
     }
 
@@ -123,7 +123,7 @@ def test_an_entry_says_what_happened_what_was_taken_and_what_changed() -> None:
     entry = told.entry
     assert (entry.seq, entry.event, entry.key) == (2, {"$": "Coin"}, "abc")
     assert (entry.answer, entry.took) == ("moved", (("locked/0",),))
-    assert entry.delta == {"in": {"0": ["open"]}}
+    assert entry.delta == {"in": [["open"]]}
 
 
 def test_what_is_rejected_ignored_or_broken_is_no_entry() -> None:

@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 from attrs import evolve, frozen
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detent.kernel import (
+    Call,
     Happened,
     Kept,
     Machine,
+    On,
     Pending,
     Returned,
     Snapshot,
@@ -19,10 +22,12 @@ from detent.kernel import (
     compile_machine,
 )
 from detent.kernel.delta import Changes
-from detent.kernel.scribe import scribe_of
+from detent.kernel.frames import folded
+from detent.kernel.scribe import EMPTY, scribe_of
 from detent.kernel.wire import spelled
 from tests.kernel.delta.logs import (
     PAGES,
+    Ask,
     Go,
     Leave,
     Made,
@@ -47,6 +52,58 @@ def test_whoever_follows_the_changes_has_every_frame(made: Made) -> None:
 
     for _, one, after in every_frame(entries_of(made)):
         assert spelled(after) == spelled(scribe.frame(one.snapshot))
+
+
+@settings(max_examples=times(60))
+@given(walked(), st.data())
+def test_following_many_entries_at_once_comes_to_the_same(made: Made, data: st.DataObject) -> None:
+    told = entries_of(made)
+    entries = [one.entry for one in told]
+    before = [spelled([one.event, one.delta]) for one in entries]
+    frames = [EMPTY, *(after for _, _, after in every_frame(told))]
+    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(entries))] * 2)))
+
+    frame = folded(frames[start], entries[start:end])
+
+    assert spelled(frame) == spelled(frames[end])
+    assert [spelled([one.event, one.delta]) for one in entries] == before
+
+
+first, second = Call(Ask, Talk.ask, name="first"), Call(Ask, Talk.ask, name="second")
+patient = Machine(
+    "patient",
+    State("still", On(Say, to="one", update=Talk.hear)),
+    State(
+        "one",
+        State("waiting", On(Say, to="two", update=Talk.hear)),
+        State(
+            "two",
+            On(Say, update=Talk.hear),
+            On(second.returned),
+            On(second.failed),
+            do=second,
+        ),
+        On(first.returned),
+        On(first.failed),
+        do=first,
+    ),
+    data=Talk,
+)
+
+
+def test_an_order_that_points_to_a_growing_tuple_stays_what_it_was() -> None:
+    says = [Say(f"{number} is said at such a length that it is pointed to") for number in range(6)]
+    told = entries_of(of(patient, Talk(), *says))
+    assert b'"data/messages"' in told[1].entry.body
+    frames = [after for _, _, after in every_frame(told)]
+
+    for number in range(1, len(told)):
+        frame: Any = folded(EMPTY, [one.entry for one in told[: number + 1]])
+
+        assert spelled(frame) == spelled(frames[number])
+        assert len(frame["data"]["messages"]) == number
+        orders = [effect[3]["messages"] for effect in frame["effects"].values()]
+        assert [len(messages) for messages in orders] == [*range(1, number + 1)][:2]
 
 
 @settings(max_examples=times(100))

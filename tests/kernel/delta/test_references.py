@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detent.kernel import FrozenMap, Secret, Shape, canonical, shape_of
 from detent.kernel.codec import Codec, Misfit, classes_in
-from detent.kernel.delta.references import SHORT, Places, alike, index_of, referring, weighs
+from detent.kernel.delta.references import SHORT, Index, Places, alike, referring, weighs
 from detent.kernel.edits import resolved
 from detent.kernel.wire import Tree, parsed, spelled
 from tests.kernel.delta.annotations import SHAPES, Draw, codec_of, pairs
@@ -46,7 +46,7 @@ def test_a_value_with_references_is_the_value(change: tuple[Shape, Any, Any]) ->
     codec = codec_of(shape)
     source, value = [codec.write(shape, one), LONG], [codec.write(shape, other), LONG]
 
-    pointing = referring(value, index_of(source, "event", {}))
+    pointing = referring(value, Index(source))
 
     assert spelled(resolved(pointing, {"event": source})) == spelled(value)
     assert len(spelled(pointing)) < len(spelled(value))
@@ -56,11 +56,11 @@ def test_what_is_short_is_written() -> None:
     text = "x" * (SHORT - 1)
     value: Tree = [text, [1, 2], {"a": 1}]
 
-    assert referring(value, index_of([text, [1, 2]], "event", {})) == value
+    assert referring(value, Index([text, [1, 2]])) == value
 
 
 def test_the_first_of_equal_places_is_pointed_to() -> None:
-    index = index_of([LONG, LONG], "event", {})
+    index = Index([LONG, LONG])
 
     assert referring({"text": LONG}, index) == {"text": {"$ref": "event/0"}}
 
@@ -68,11 +68,11 @@ def test_the_first_of_equal_places_is_pointed_to() -> None:
 @pytest.mark.parametrize("word", ["$secret", "$personal"])
 def test_a_seal_is_pointed_to_as_a_whole_and_never_looked_into(word: str) -> None:
     sealed: Tree = {word: LONG}
-    index = index_of({"open": LONG}, "event", {})
+    index = Index({"open": LONG})
 
     assert referring(sealed, index) == sealed
-    assert referring(LONG, index_of(sealed, "event", {})) == LONG
-    assert referring([sealed], index_of({"key": sealed}, "event", {})) == [{"$ref": "event/key"}]
+    assert referring(LONG, Index(sealed)) == LONG
+    assert referring([sealed], Index({"key": sealed})) == [{"$ref": "event/key"}]
 
 
 # -- in the data

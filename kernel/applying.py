@@ -1,0 +1,227 @@
+"""What an entry makes of a frame: what follows from its event and its time alone, and the change it tells of.
+
+Rule 1: an outcome takes its effect out; one of an Each is the last of those that were heard. A timer that fired is out.
+Rule 2: an effect that is new and has no time was ordered when the entry was written.
+Rule 3: the next id follows the highest of what is new.
+Left out on purpose: how anything was decided. Nobody's code is needed to read a log.
+"""
+
+from typing import Any
+
+from detent.kernel.edits import (
+    LATER,
+    BadEdit,
+    Edit,
+    Owned,
+    edited,
+    place_of,
+    resolved,
+)
+from detent.kernel.values import moment, tree
+from detent.kernel.wire import Tree, spelled, under
+
+__all__ = ["Folding", "applied", "dated", "ordered_in", "unfolded"]
+
+LATE = ("effects", "end")
+"""Parts of a frame that may point into the data, as it is after the entry."""
+
+IN_ORDER = ("effects", "timers")
+"""Parts of a frame that keep the order of arrival."""
+
+TIMED = ("Returned", "Failed", "TimedOut", "InDoubt", "Declined", "Stopped", "Ended")
+"""The outcomes that say when they came."""
+
+REFERENCE, DATA_REFERENCE = b'"$ref":', b'"$ref":"data'
+"""What bytes hold that refer to something; no text does, since its own quotes are escaped."""
+
+FLIGHT = 4  # parts of an effect in flight: owner, form, time, order; perhaps more
+MANY = 1_000  # things that are owned until all of them are given up: what was dropped is among them
+
+
+def applied(frame: dict[str, Tree], change: Tree, event: Tree, at: Tree = None) -> dict[str, Tree]:
+    """The frame after an entry. What it was before is not changed."""
+    folding = Folding(frame)
+    folding.follow(change, event, at)
+    return folding.frame()
+
+
+class Folding:
+    """A frame on its way through many entries.
+
+    What an edit has copied is changed in place from then on, so that a tuple that grows is not copied by each entry;
+    and what points into the data is left as it is until the data changes.
+    """
+
+    __slots__ = ("_frame", "_owned", "_pointing")
+
+    def __init__(self, frame: dict[str, Tree]) -> None:
+        self._frame = frame.copy()
+        self._owned: Owned = {}
+        self._pointing: set[str] = set()
+
+    def frame(self) -> dict[str, Tree]:
+        """The frame so far. Nothing of it is changed by what follows."""
+        self._resolve()
+        self._owned.clear()
+        return self._frame.copy()
+
+    def follow(self, change: Tree, event: Tree, at: Tree) -> None:
+        """Go through an entry. Raises BadEdit; the frame is of no use then."""
+        if type(change) is not dict:
+            raise BadEdit("a change is an object")
+        frame, key = self._frame, ""
+        sources: dict[str, Any] = {"event": event, "before": {"effects": frame["effects"]}}
+        if type(event) is dict and ("$happened" in event or "$fired" in event):
+            _follow(frame, event, at)
+        late = False
+        try:
+            for key, edit in change.items():
+                if key in LATE:
+                    late = True
+                elif key == "data":
+                    if self._pointing:
+                        self._resolve()
+                    frame[key] = edited(frame[key], edit, sources, self._owned)
+                elif key in frame:
+                    in_order = key in IN_ORDER
+                    frame[key] = edited(frame[key], edit, sources, None, in_order)
+                else:
+                    raise BadEdit(f"a frame has no {key!r}")
+            if late:
+                sources["data"] = LATER
+                self._edit_late(change, sources)
+        except RecursionError:
+            raise BadEdit(f"the edit of {key!r} is nested too deeply") from None
+        if "effects" in change or "timers" in change:
+            _complete(frame, change, at)
+        if len(self._owned) > MANY:
+            self._owned.clear()
+
+    def _edit_late(self, change: dict[str, Edit], sources: dict[str, Any]) -> None:
+        """Edit what may point into the data after, and leave that so."""
+        frame = self._frame
+        for key in LATE:
+            if key in change:
+                edit = change[key]
+                text = spelled(edit)
+                into_data = text.count(DATA_REFERENCE)
+                used = None if text.count(REFERENCE) == into_data else sources
+                frame[key] = edited(frame[key], edit, used, None, True)
+                if into_data:
+                    self._pointing.update(edit if key == "effects" and type(edit) is dict else LATE)
+
+    def _resolve(self) -> None:
+        """Put what points into the data in its place. From then on others hold parts of the data."""
+        frame, pointing = self._frame, self._pointing
+        if not pointing:
+            return
+        effects: Any = frame["effects"]
+        if frame["end"] is not None or not pointing.isdisjoint(effects):
+            frame.update(unfolded(frame))
+            self._owned.clear()
+        pointing.clear()
+
+
+def dated(outcome: Tree, at: Tree) -> Tree:
+    """An outcome of an entry of that time; one that came just then does not say so in the log."""
+    if type(outcome) is not dict or outcome.get("$") not in TIMED or "at" in outcome:
+        return outcome
+    if type(at) is not int:
+        raise BadEdit(f"{at!r} is no time")
+    return {**outcome, "at": tree(moment(at))}
+
+
+def _follow(frame: dict[str, Tree], event: dict[str, Tree], at: Tree) -> None:
+    """Do to a frame what follows from an outcome, or from a timer, alone."""
+    if "$happened" not in event:
+        fired = event["$fired"]
+        timers: Any = frame["timers"]
+        running = {id: timer for id, timer in timers.items() if id != str(fired)}
+        frame["timers"] = running
+        if len(timers) == len(running):
+            raise BadEdit(f"timer {fired!r} is not running")
+        return
+    happened = event["$happened"]
+    if type(happened) is not list or len(happened) != 2 or type(happened[0]) is not int:
+        raise BadEdit(f"{happened!r} is no effect with its outcome")
+    effects: Any = frame["effects"]
+    frame["effects"] = _heard(effects, happened[0], happened[1], at)
+
+
+def _heard(effects: dict[str, Tree], id: int, outcome: Tree, at: Tree) -> dict[str, Tree]:
+    """The effects in flight when one of them has an outcome."""
+    key = str(id)
+    if key in effects and _orders(effects[key]) is None:
+        return {other: flight for other, flight in effects.items() if other != key}
+    for first, flight in effects.items():
+        orders = _orders(flight)
+        place = id - place_of(first)
+        if orders is not None and 0 <= place < len(orders):
+            parts: Any = flight
+            fan = parts[3]["$fan"]
+            heard = [*fan["heard"], [place, dated(outcome, at)]]
+            after = [*parts[:3], {"$fan": {**fan, "heard": heard}}, *parts[4:]]
+            return {**effects, first: after}
+    raise BadEdit(f"effect {id} is not in flight")
+
+
+def _complete(after: dict[str, Tree], change: dict[str, Edit], at: Tree) -> None:
+    """Put in what need not be said of effects and timers that are new."""
+    pending: Any = after["effects"]
+    last = 0
+    for id, _ in _new(change.get("effects")):
+        flight = pending[str(id)]
+        if type(flight) is not list or len(flight) < FLIGHT:
+            raise BadEdit(f"{flight!r} is no effect in flight")
+        if flight[2] is None:
+            pending[str(id)] = [*flight[:2], at, *flight[3:]]
+        orders = _orders(flight)
+        last = max(last, id + (1 if orders is None else len(orders)))
+    for id, _ in _new(change.get("timers")):
+        last = max(last, id + 1)
+    if last and "count" not in change:
+        after["count"] = last
+
+
+def ordered_in(change: dict[str, Edit]) -> tuple[int, ...]:
+    """The effects that a change orders: those that are new; of an Each, those that begin at once."""
+    ids: list[int] = []
+    for id, flight in _new(change.get("effects")):
+        orders = _orders(flight)
+        if orders is None:
+            ids.append(id)
+        else:
+            fan: Any = flight
+            begun = fan[3]["$fan"].get("begun")
+            ids += range(id, id + begun) if type(begun) is int and begun <= len(orders) else ()
+    return tuple(ids)
+
+
+def _new(edits: Edit) -> list[tuple[int, Tree]]:
+    """What is new among effects or timers, by id."""
+    if type(edits) is not dict:
+        return []
+    try:
+        return [
+            (place_of(id), edit[0])
+            for id, edit in edits.items()
+            if type(edit) is list and len(edit) == 1
+        ]
+    except ValueError as error:
+        raise BadEdit(f"{error} is no id") from None
+
+
+def _orders(flight: Tree) -> list[Tree] | None:
+    """The orders of an Each in flight; nothing, if it is another effect."""
+    what = flight[3] if type(flight) is list and len(flight) >= FLIGHT else None
+    if type(what) is not dict or "$fan" not in what:
+        return None
+    orders = under(what["$fan"], "orders")
+    return orders if type(orders) is list else None
+
+
+def unfolded(frame: dict[str, Tree]) -> dict[str, Tree]:
+    """A frame as it stands in a checkpoint, with what its orders and its end refer to in the data."""
+    sources: dict[str, Tree] = {"data": frame["data"]}
+    late = {key: resolved(frame[key], sources) for key in ("effects", "end")}
+    return {**frame, **late}
