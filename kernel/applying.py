@@ -70,7 +70,7 @@ class Folding:
         if type(change) is not dict:
             raise BadEdit("a change is an object")
         frame, key = self._frame, ""
-        sources: dict[str, Any] = {"event": event, "before": {"effects": frame["effects"]}}
+        sources: dict[str, Any] = {"event": event, "before": frame["effects"]}
         if type(event) is dict and ("$happened" in event or "$fired" in event):
             _follow(frame, event, at)
         late = False

@@ -33,7 +33,7 @@ __all__ = [
 
 Edit: TypeAlias = Tree
 Sources: TypeAlias = Mapping[str, Any]
-"""What references point into: the event of an entry, the effects before, the data after."""
+"""What references point into: `event`, that of an entry; `before`, the effects before it; `data`, that after it."""
 
 Owned: TypeAlias = dict[int, Tree]
 """Lists and objects that nobody else holds, by identity: an edit may change these in place."""
@@ -120,7 +120,11 @@ def pointed(path: str, sources: Sources) -> Tree:
     """What a path leads to. `/` stands between its steps; in a step, `~1` is a slash and `~0` a tilde."""
     first, *steps = path.split("/")
     try:
-        here: Any = came(sources[first]) if first == "event" else sources[first]
+        here: Any = sources[first]
+        if first == "event":
+            here = came(here)
+        elif first == "before" and (not steps or steps.pop(0) != "effects"):
+            raise BadEdit("of what was before, only effects can be referred to")
         for step in steps:
             key = step.replace("~1", "/").replace("~0", "~") if "~" in step else step
             here = here[place_of(key) if type(here) is list else key]
@@ -150,11 +154,11 @@ def _edited_object(
     in_order: bool,
 ) -> Tree:
     """An object after an edit; only maps lose keys and get new ones."""
-    after = tree if owned is not None and id(tree) in owned else tree.copy()
+    after = tree if owned is not None and id(tree) in owned else _copied(tree, owned)
     has_more = False
     for key, inner in edit.items():
         if key in after:
-            if inner == []:
+            if not inner and inner == []:
                 if not _is_map(after):
                     raise BadEdit(f"{key!r} cannot be taken out")
                 del after[key]
@@ -168,7 +172,13 @@ def _edited_object(
         else:
             raise BadEdit(f"there is no {key!r}")
     if has_more and not in_order:
-        after = {key: after[key] for key in sorted(after)}
+        return {key: after[key] for key in sorted(after)}
+    return after
+
+
+def _copied(tree: Any, owned: Owned | None) -> Any:
+    """A copy, which is owned."""
+    after = tree.copy()
     if owned is not None:
         owned[id(after)] = after
     return after
@@ -181,7 +191,7 @@ def _is_map(tree: dict[str, Tree]) -> bool:
 def _edited_list(
     tree: list[Tree], edit: dict[str, Edit], sources: Sources | None, owned: Owned | None
 ) -> Tree:
-    after = tree if owned is not None and id(tree) in owned else tree.copy()
+    after = tree if owned is not None and id(tree) in owned else _copied(tree, owned)
     for key, inner in edit.items():
         try:
             place = place_of(key)
@@ -189,8 +199,6 @@ def _edited_list(
         except (ValueError, IndexError):
             raise BadEdit(f"there is no item {key} to edit") from None
         after[place] = edited(before, inner, sources, owned)
-    if owned is not None:
-        owned[id(after)] = after
     return after
 
 
@@ -204,10 +212,8 @@ def _spliced(tree: Tree, edit: list[Edit], sources: Sources | None, owned: Owned
     if isinstance(tree, str) and isinstance(items, str):
         return tree[:at] + items + tree[at + without :]
     if isinstance(tree, list) and isinstance(items, list):
-        after = tree if owned is not None and id(tree) in owned else tree.copy()
+        after = tree if owned is not None and id(tree) in owned else _copied(tree, owned)
         after[at : at + without] = items
-        if owned is not None:
-            owned[id(after)] = after
         return after
     raise BadEdit("a text is put into a list, or a list into a text")
 

@@ -84,16 +84,12 @@ def folded(frame: Frame, entries: Iterable[Entry]) -> Frame:
     """The frame after many entries, without a copy for each. Raises Unreadable if one does not fit."""
     folding = Folding(frame)
     last: Entry | None = None
-    for last in entries:
-        _fold(folding, last)
-    return folding.frame() if last is None else _unfold(folding, last)
-
-
-def _fold(folding: Folding, entry: Entry) -> None:
     try:
-        folding.follow(entry.delta, entry.event, entry.at)
+        for last in entries:
+            folding.follow(last.delta, last.event, last.at)
     except BadEdit as error:
-        raise _misfit(entry, error) from None
+        raise _misfit(last, error) from None
+    return folding.frame() if last is None else _unfold(folding, last)
 
 
 def _unfold(folding: Folding, last: Entry) -> Frame:
@@ -106,8 +102,9 @@ def _unfold(folding: Folding, last: Entry) -> Frame:
     return frame
 
 
-def _misfit(entry: Entry, error: BadEdit) -> Unreadable:
-    return Unreadable(f"entry {entry.seq} does not fit the frame before it: {error}")
+def _misfit(entry: Entry | None, error: BadEdit) -> Unreadable:
+    seq = 0 if entry is None else entry.seq
+    return Unreadable(f"entry {seq} does not fit the frame before it: {error}")
 
 
 def instants(
@@ -134,7 +131,10 @@ def frame_at(
         for header, what in _links(lines, run, key):
             last = what.seq
             if isinstance(what, Entry):
-                _fold(folding, what)
+                try:
+                    folding.follow(what.delta, what.event, what.at)
+                except BadEdit as error:
+                    raise _misfit(what, error) from None
                 if last == seq:
                     return Instant(header, what, _unfold(folding, what), what.hash)
             else:

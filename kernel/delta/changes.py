@@ -25,7 +25,7 @@ __all__ = ["Changes"]
 
 NAMES = Scalar("str")
 HISTORY = Keyed(NAMES, Many(NAMES))
-FEW_STATES, MANY_MOVES = 8, 1_024  # of so few states, so many moves are remembered
+FEW_STATES, MANY_MOVES = 64, 1_024  # of so few states, so many moves are remembered
 NOTHING = Snapshot[Any]((), None)
 """What a run is before it begins."""
 
