@@ -158,9 +158,9 @@ def _heard(effects: dict[str, Tree], id: int, outcome: Tree, at: Tree) -> dict[s
         place = id - place_of(first)
         if orders is not None and 0 <= place < len(orders):
             parts: Any = flight
-            fan = parts[3]["$fan"]
-            heard = [*fan["heard"], [place, dated(outcome, at)]]
-            after = [*parts[:3], {"$fan": {**fan, "heard": heard}}, *parts[4:]]
+            fan: dict[str, Any] = parts[3]["$fan"]
+            heard: Any = [*fan["heard"], [place, dated(outcome, at)]]
+            after: list[Tree] = [*parts[:3], {"$fan": {**fan, "heard": heard}}, *parts[4:]]
             return {**effects, first: after}
     raise BadEdit(f"effect {id} is not in flight")
 
@@ -170,11 +170,12 @@ def _complete(after: dict[str, Tree], change: dict[str, Edit], at: Tree) -> None
     pending: Any = after["effects"]
     last = 0
     for id, _ in _new(change.get("effects")):
-        flight = pending[str(id)]
+        key = str(id)
+        flight: Tree = pending[key]
         if type(flight) is not list or len(flight) < FLIGHT:
-            raise BadEdit(f"{flight!r} is no effect in flight")
+            raise BadEdit(f"{pending[key]!r} is no effect in flight")
         if flight[2] is None:
-            pending[str(id)] = [*flight[:2], at, *flight[3:]]
+            pending[key] = [*flight[:2], at, *flight[3:]]
         orders = _orders(flight)
         last = max(last, id + (1 if orders is None else len(orders)))
     for id, _ in _new(change.get("timers")):
@@ -216,7 +217,7 @@ def _orders(flight: Tree) -> list[Tree] | None:
     what = flight[3] if type(flight) is list and len(flight) >= FLIGHT else None
     if type(what) is not dict or "$fan" not in what:
         return None
-    orders = under(what["$fan"], "orders")
+    orders: list[Tree] | None = under(what["$fan"], "orders")
     return orders if type(orders) is list else None
 
 

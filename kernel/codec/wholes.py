@@ -272,19 +272,18 @@ class Codec:
         wanted = {name: inner for name, inner in fields_of(shape).items() if name != without}
         aliases = {a.name: a.alias or a.name for a in attrs.fields(kind)}
         fields = [(name, aliases[name], self.reader(inner)) for name, inner in wanted.items()]
-        size = len(fields) + 1
+        size, names = len(fields) + 1, wanted.keys()
 
         def read(written: Tree, **values: Any) -> Any:
             if type(written) is not dict or written.get("$") != kind.__name__:
                 raise no_tree(written, kind.__name__)
+            if not names <= written.keys():
+                missing = next(name for name in wanted if name not in written)
+                raise Misfit(f"{kind.__name__} lacks its field {missing!r}")
             name = ""
             try:
                 for name, alias, field in fields:
                     values[alias] = field(written[name])
-            except KeyError:
-                if name in written:
-                    raise
-                raise Misfit(f"{kind.__name__} lacks its field {name!r}") from None
             except Misfit as misfit:
                 raise misfit.inside(name) from None
             if len(written) != size:

@@ -6,6 +6,7 @@ Rule 2: what an entry's own event holds is not written again; nor is what the da
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from attrs import evolve
@@ -25,7 +26,7 @@ __all__ = ["Changes"]
 
 NAMES = Scalar("str")
 HISTORY = Keyed(NAMES, Many(NAMES))
-FEW_STATES, MANY_MOVES = 64, 1_024  # of so few states, so many moves are remembered
+MANY_MOVES = 1_024  # from one configuration to another: so many are remembered
 NOTHING = Snapshot[Any]((), None)
 """What a run is before it begins."""
 
@@ -40,7 +41,7 @@ class Changes:
         self._data = differ.compare(scribe.data)
         self._write_data = scribe.codec.writer(scribe.data)
         self._history = differ.compare(HISTORY)
-        self._moves: dict[tuple[tuple[str, ...], tuple[str, ...]], Edit] = {}
+        self._move = lru_cache(MANY_MOVES)(_move)
 
     def between(
         self, before: Snapshot[Any] | None, after: Snapshot[Any], event: Tree
@@ -71,7 +72,7 @@ class Changes:
         change: dict[str, Edit] = {}
         index = Index(event)
         if after.configuration is not old.configuration:
-            edit = self._moved(old.configuration, after.configuration)
+            edit = self._move(old.configuration, after.configuration)
             if edit is not None:
                 change["in"] = edit
         if after.data is not old.data:
@@ -86,19 +87,6 @@ class Changes:
         if after.end is not old.end:
             _note(change, "end", self._end(old.end, after))
         return change
-
-    def _moved(self, old: tuple[str, ...], new: tuple[str, ...]) -> Edit:
-        """The edit of a configuration; a machine that is in few states at once takes few ways."""
-        if len(new) > FEW_STATES or len(old) > FEW_STATES:
-            return sequence(old, new, _written, _same, True)
-        if (old, new) in self._moves:
-            return self._moves[old, new]
-        edit = sequence(old, new, _written, _same, True)
-        if edit is not None:
-            edit = shorter([[*new]], edit)
-        if len(self._moves) < MANY_MOVES:
-            self._moves[old, new] = edit
-        return edit
 
     def _data_edit(self, before: Snapshot[Any] | None, after: Snapshot[Any]) -> Edit:
         try:
@@ -258,6 +246,12 @@ class Changes:
 
 def _without_value(end: End) -> End:
     return End(end.status, None, end.failures)
+
+
+def _move(old: tuple[str, ...], new: tuple[str, ...]) -> Edit:
+    """The edit that makes one configuration of another."""
+    edit = sequence(old, new, _written, _same, True)
+    return None if edit is None else shorter([[*new]], edit)
 
 
 def _timers(known: dict[int, Timer], timers: tuple[Timer, ...]) -> tuple[Edit, int]:

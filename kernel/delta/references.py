@@ -177,9 +177,8 @@ class Places:
 
     def _pointer(self, shape: Shape, value: Any) -> Tree:
         inner, word = (shape.inner, shape.word) if isinstance(shape, Sealed) else (shape, "")
-        kind = type(value)
         for path, known, part, sealed in self._places():
-            if type(part) is kind and sealed == word and alike(part, value):
+            if type(part) is type(value) and sealed == word and alike(part, value):
                 if not word and weighs(value) < SHORT:
                     return None
                 if (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detent.kernel.applying import applied, ordered_in
+from detent.kernel.applying import Folding, applied, ordered_in
 from detent.kernel.delta.differ import Differ
 from detent.kernel.edits import BadEdit, edited, pointed, resolved, step_of
 from detent.kernel.scribe import EMPTY
@@ -242,6 +242,47 @@ def test_a_change_that_is_nested_too_deeply_is_refused() -> None:
 
     with pytest.raises(BadEdit, match="nested too deeply"):
         applied(EMPTY, {"data": [deep]}, None)
+
+
+def test_a_timer_that_does_not_run_cannot_have_fired() -> None:
+    with pytest.raises(BadEdit, match="timer 9 is not running"):
+        applied(FLYING, {}, {"$fired": 9})
+
+
+def test_an_order_may_point_into_the_event_and_into_the_data_with_an_edit() -> None:
+    grown: Tree = {"$ref": "data", "edit": [1, 0, [{"$ref": "event/more"}]]}
+    effect: Tree = ["all", "say", None, [{"$ref": "event/text"}, {"$ref": "data"}, grown]]
+    event: Tree = {"$": "Said", "text": "abc", "more": "d"}
+
+    after: Any = applied({**EMPTY, "data": ["c"]}, {"effects": {"1": [effect]}}, event, 3)
+
+    assert after["effects"] == {"1": ["all", "say", 3, ["abc", ["c"], ["c", "d"]]]}
+
+
+@pytest.mark.parametrize("path", ["before", "before/data", "before/effects/9", "after", "event/x"])
+def test_a_reference_that_leads_nowhere_is_refused(path: str) -> None:
+    with pytest.raises(BadEdit):
+        applied(FLYING, {"data": [{"$ref": path}]}, {"$": "Said"})
+
+
+def test_what_was_in_flight_before_can_be_pointed_to() -> None:
+    after = applied(FLYING, {"data": [{"$ref": "before/effects/3/3"}]}, {"$happened": [3, CAME]})
+
+    assert after["data"] == "x"
+
+
+def test_a_frame_may_own_more_than_it_remembers() -> None:
+    lists: dict[str, Tree] = {f"{number:04}": [number] for number in range(1_100)}
+    frame: dict[str, Tree] = {**EMPTY, "data": {**lists}}
+    grow: Tree = {"data": {key: [1, 0, [0]] for key in lists}}
+    folding = Folding(frame)
+
+    for _ in range(3):
+        folding.follow(grow, None, 0)
+        grow = {"data": {key: [0, 0, [0]] for key in lists}}
+
+    assert folding.frame()["data"] == {key: [0, 0, number, 0] for number, key in enumerate(lists)}
+    assert frame["data"] == lists == {f"{number:04}": [number] for number in range(1_100)}
 
 
 # -- edits that were damaged

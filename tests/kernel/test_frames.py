@@ -22,7 +22,9 @@ from detent.kernel import (
     read_log,
     scribe_of,
 )
+from detent.kernel.entries import chained, entry_body
 from detent.kernel.frames import followed, opened, whole
+from detent.kernel.runlog import entry_line
 from detent.kernel.scribe import EMPTY
 from detent.kernel.wire import Tree
 from tests.kernel.replayer.corpus import logs, parcel
@@ -117,6 +119,26 @@ def test_an_entry_that_does_not_fit_its_frame_is_named() -> None:
 
     with pytest.raises(Unreadable, match="entry 5 does not fit the frame before it"):
         followed(EMPTY, wrong)
+
+
+def test_an_order_that_points_nowhere_is_named_with_its_entry() -> None:
+    order: Tree = ["all", "say", None, {"$ref": "data/nothing"}]
+    wrong = Entry(5, 0, None, delta={"effects": {"1": [order]}})
+
+    with pytest.raises(Unreadable, match="entry 5 does not fit the frame before it"):
+        followed(EMPTY, wrong)
+
+
+def test_an_entry_of_a_log_that_does_not_fit_is_named() -> None:
+    run = Steps(purchase(), Purchase())
+    first = next(line.what for line in read_log(run.log) if isinstance(line.what, Entry))
+    wrong = Entry(2, 0, {"$": "Add", "cents": 5}, delta={"data": {"nothing": [1]}})
+    body = entry_body(wrong)
+    line = entry_line("run", evolve(wrong, body=body, hash=chained(first.hash, body)))
+
+    for read in (lambda: frame_at([*run.log, line], 2), lambda: list(instants([*run.log, line]))):
+        with pytest.raises(Unreadable, match="entry 2 does not fit the frame before it"):
+            read()
 
 
 def test_a_note_moves_the_number_and_the_time_alone() -> None:

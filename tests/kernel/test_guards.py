@@ -56,6 +56,20 @@ class Hostile:
         raise RuntimeError("never")
 
 
+@pytest.mark.parametrize(
+    ("text", "members", "expected"),
+    [
+        ("any(data.x)", (False, False), False),
+        ("any(data.x)", (False, True), True),
+        ("any(data.x)", (), False),
+        ("all(data.x)", (True, True), True),
+        ("all(data.x)", (True, False), False),
+    ],
+)
+def test_any_and_all_ask_every_member(text: str, members: tuple[bool, ...], expected: bool) -> None:
+    assert closure(parsed(text))(SimpleNamespace(x=members), None) is expected
+
+
 @SETTLED
 @given(TEXTS | TRUTHS, worlds(), st.booleans())
 def test_an_explanation_never_raises(

@@ -38,6 +38,7 @@ __all__ = [
     "PAGES",
     "SYSTEM",
     "Ask",
+    "Fetch",
     "Frame",
     "Go",
     "Leave",

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from detent.kernel import (
     Call,
+    Each,
+    Failed,
     Happened,
     Kept,
     Machine,
     On,
     Pending,
+    Problem,
     Returned,
     Snapshot,
     State,
@@ -28,6 +31,7 @@ from detent.kernel.wire import spelled
 from tests.kernel.delta.logs import (
     PAGES,
     Ask,
+    Fetch,
     Go,
     Leave,
     Made,
@@ -141,6 +145,33 @@ def test_what_a_fan_came_to_is_not_written_twice() -> None:
             ],
         ]
     }
+
+
+def test_those_that_a_failure_stops_before_they_began_are_heard_in_one_entry() -> None:
+    every = Call(Fetch, name="one")
+    halting = Each(every, Pages.fetches, at_most=2, stop_on_failure=True, name="halting")
+    machine = Machine(
+        "halting",
+        State("ready", On(halting.settled, to="over"), do=halting),
+        State("over"),
+        data=Pages,
+    )
+    failure = Failed(Problem("broken", "it does not work"))
+    made = of(machine, Pages(("a", "b", "c", "d")), Happened(1, failure))
+
+    told = entries_of(made)
+
+    ((_, _, _), (_, one, after)) = every_frame(told)
+    scribe = scribe_of(made[0])
+    assert spelled(after) == spelled(scribe.frame(one.snapshot))
+    assert one.entry.stopped == (2,)
+    effects: Any = after["effects"]
+    heard = effects["1"][3]["$fan"]["heard"]
+    assert [(place, outcome["$"]) for place, outcome in heard] == [
+        (0, "Failed"),
+        (2, "Stopped"),
+        (3, "Stopped"),
+    ]
 
 
 def test_outcomes_that_came_in_another_order_are_pointed_to_where_they_are() -> None:

@@ -186,6 +186,19 @@ def test_what_is_long_is_found_behind_many_short_fields() -> None:
     assert tree == {"$ref": "data/text"}
 
 
+def test_only_so_many_parts_of_the_data_are_looked_at() -> None:
+    fields = {f"field{number}": attrs.field(default="", type=str) for number in range(300)}
+    kind: Any = attrs.make_class("Wider", fields, frozen=True)
+    shape = shape_of(kind)
+
+    trees = [
+        Places(codec_of(shape), shape, kind(**{name: LONG})).written(shape_of(str), LONG)
+        for name in ("field9", "field299")
+    ]
+
+    assert trees == [{"$ref": "data/field9"}, LONG]
+
+
 @settings(max_examples=times(200))
 @given(changes())
 def test_the_parts_of_any_data_are_pointed_to_and_found_again(

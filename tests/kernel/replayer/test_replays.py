@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +23,7 @@ from detent.kernel import (
     Entry,
     Footer,
     NoSuchEntry,
+    Replayed,
     Unreadable,
     WrongInput,
     footer_line,
@@ -377,3 +378,20 @@ def test_a_run_that_does_not_begin_at_its_beginning_cannot_be_replayed(event: An
 
     with pytest.raises(NoSuchEntry, match="run 'run' does not begin at its beginning"):
         replay(log, purchase())
+
+
+def test_a_delta_that_another_writer_spells_otherwise_is_the_same_delta() -> None:
+    run = Steps(purchase(), Purchase())
+    first = next(line.what for line in read_log(run.log) if isinstance(line.what, Entry))
+    run.send(Add(5))
+    told = [line.what for line in read_log(run.log) if isinstance(line.what, Entry)][-1]
+    assert told.delta == {"data": {"total": [5]}}
+    frame: Any = frame_at(run.log, 2).frame
+    other = evolve(told, delta={"data": [frame["data"]]})
+    body = entry_body(other)
+    log = [
+        *run.log[:-1],
+        entry_line("run", evolve(other, body=body, hash=chained(first.hash, body))),
+    ]
+
+    assert replay(log, purchase()) == Replayed(2)
