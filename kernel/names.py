@@ -3,6 +3,7 @@
 Rule 1: a name is the same in every process and on every version of Python. It never holds an address.
 Rule 2: code is not looked at. What a callable was made with (the arguments of a partial, the fields of a callable
         value) is part of its name if it can be stored; a version that was declared always is.
+Rule 3: a callable that a front end made says its own name, as `__detent_name__`.
 """
 
 from functools import partial
@@ -27,6 +28,9 @@ def name_of(function: object) -> str:
         return ""
     version = getattr(function, "version", 1)
     suffix = "" if type(version) is not int or version == 1 else f"#{version}"
+    own = getattr(function, "__detent_name__", None)
+    if type(own) is str:
+        return own + suffix
     if isinstance(function, partial):
         given: Any = (function.args, tuple(sorted(function.keywords.items())))
         return f"partial({name_of(function.func)}{_contents(given)}){suffix}"
