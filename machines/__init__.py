@@ -1,6 +1,6 @@
 """Front ends: what people write when they do not write a machine. Each ends in a kernel Machine.
 
-There are none yet: the kernel comes first.
+`detent.machines.classic` carries machines of the `transitions` package over; it needs that package.
 """
 
 if __name__.partition(".")[0] != "detent":

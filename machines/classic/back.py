@@ -93,8 +93,6 @@ def _lines(table: Table[Any, Any, Any], model: Model) -> Iterator[dict[str, Any]
             for row in node.rows:
                 for trigger in _triggers(row):
                     yield {"trigger": trigger, "source": source, **_said(table, row, model)}
-            for event in node.otherwise:
-                yield {"trigger": event.__name__, "source": source, "dest": None}
 
 
 def _said(table: Table[Any, Any, Any], row: Row, model: Model) -> dict[str, Any]:

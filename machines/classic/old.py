@@ -76,17 +76,30 @@ class Old:
     models: tuple[type[Any], ...]
     is_nested: bool
     not_carried: tuple[tuple[str, str], ...] = ()
-    by_path: Mapping[Path, Node] = field(init=False)
+    by_path: Mapping[Path, Node] = field(factory=dict[Path, Node])
+    """All states."""
 
-    @by_path.default
-    def _all(self) -> dict[Path, Node]:
-        return {node.path: node for top in self.nodes for node in top.every()}
+    def is_parallel(self, path: Path) -> bool:
+        """Whether the states inside a state are active side by side."""
+        return bool(path) and len(self.by_path[path].initial) > 1
+
+    def named(self, path: Path) -> str:
+        """A state as the library calls it."""
+        return self.separator.join(path)
+
+    def place(self, line: Line) -> str:
+        """A transition, for a message."""
+        if line.number:
+            return f"transition {line.number} {line.trigger!r}"
+        to = "" if line.dest is None else f" -> {self.named(line.dest)}"
+        return f"transition {line.trigger!r} ({self.named(line.source)}{to})"
 
 
-def read(given: Any) -> Old:
+def read(given: object) -> Old:
     """A machine, or what one is configured with: `{"states": ..., "transitions": ..., "initial": ...}`."""
     numbers: dict[int, int] = {}
-    machine = _built(dict(given), numbers) if isinstance(given, Mapping) else given
+    configuration: Any = given
+    machine: Any = _built(dict(configuration), numbers) if isinstance(given, Mapping) else given
     if not isinstance(machine, OldMachine):
         raise TypeError(f"{machine!r} is no machine of transitions, and no configuration of one")
     is_nested = isinstance(machine, HierarchicalMachine)
@@ -94,7 +107,7 @@ def read(given: Any) -> Old:
         machine.state_cls.separator if isinstance(machine, HierarchicalMachine) else "_"
     )
     nodes = tuple(_nodes(machine.states.values(), (), bool(machine.ignore_invalid_triggers)))
-    own = type(machine)
+    models: list[object] = machine.models
     return Old(
         separator,
         nodes,
@@ -104,9 +117,10 @@ def read(given: Any) -> Old:
         tuple(machine.before_state_change),
         tuple(machine.after_state_change),
         tuple(machine.on_final),
-        tuple(type(model) for model in machine.models if type(model) is not own),
+        tuple(kind for kind in map(type, models) if not kind.__module__.startswith("transitions")),
         is_nested,
         tuple((name, why) for name, why in NOT_CARRIED.items() if getattr(machine, name)),
+        {node.path: node for top in nodes for node in top.every()},
     )
 
 
@@ -118,9 +132,8 @@ def _built(given: dict[str, Any], numbers: dict[int, int]) -> Any:
     machine: Any = kind(model=None, auto_transitions=False, **given)
     seen: set[int] = set()
     for number, one in enumerate(transitions, 1):
-        add = {"trigger": one[0], "source": one[1], "dest": one[2]} if _is_row(one) else one
-        extra = dict(zip(ROW[3:], one[3:], strict=False)) if _is_row(one) else {}
-        machine.add_transition(**add, **extra)
+        said: dict[str, Any] = dict(zip(ROW, one, strict=False)) if _is_row(one) else one
+        machine.add_transition(**said)
         for transition in _every_transition(machine):
             if id(transition) not in seen:
                 seen.add(id(transition))
@@ -135,7 +148,7 @@ ROW = ("trigger", "source", "dest", "conditions", "unless", "before", "after", "
 
 
 def _is_row(one: Any) -> bool:
-    return isinstance(one, list | tuple)
+    return type(one) in (list, tuple)
 
 
 def _is_nested(states: Iterable[Any]) -> bool:
@@ -231,4 +244,4 @@ def _path(name: str, separator: str | None) -> Path:
 def _listed(value: Any) -> list[Any]:
     if value is None or value == "":
         return []
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return list(value) if type(value) in (list, tuple) else [value]
