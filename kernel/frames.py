@@ -71,7 +71,7 @@ def opened(checkpoint: Checkpoint, beside: Vault, key: Key | None = None) -> Fra
     frame: Any = restored(checkpoint.frame, beside.get, key) if beside else checkpoint.frame
     try:
         return unfolded(frame)
-    except (BadEdit, KeyError, TypeError) as error:
+    except MADE_UP as error:
         raise Unreadable(f"the checkpoint of entry {checkpoint.seq} is no frame: {error}") from None
 
 
@@ -87,7 +87,7 @@ def folded(frame: Frame, entries: Iterable[Entry]) -> Frame:
     try:
         for last in entries:
             folding.follow(last.delta, last.event, last.at)
-    except BadEdit as error:
+    except MADE_UP as error:
         raise _misfit(last, error) from None
     return folding.frame() if last is None else _unfold(folding, last)
 
@@ -95,16 +95,17 @@ def folded(frame: Frame, entries: Iterable[Entry]) -> Frame:
 def _unfold(folding: Folding, last: Entry) -> Frame:
     try:
         frame = folding.frame()
-    except BadEdit as error:
+    except MADE_UP as error:
         raise _misfit(last, error) from None
     frame["seq"] = last.seq
     frame["at"] = last.at
     return frame
 
 
-def _misfit(entry: Entry | None, error: BadEdit) -> Unreadable:
+def _misfit(entry: Entry | None, error: Exception) -> Unreadable:
     seq = 0 if entry is None else entry.seq
-    return Unreadable(f"entry {seq} does not fit the frame before it: {error}")
+    why = str(error) if isinstance(error, BadEdit) else f"it holds what no run writes: {error!r}"
+    return Unreadable(f"entry {seq} does not fit the frame before it: {why}")
 
 
 def instants(
@@ -133,7 +134,7 @@ def frame_at(
             if isinstance(what, Entry):
                 try:
                     folding.follow(what.delta, what.event, what.at)
-                except BadEdit as error:
+                except MADE_UP as error:
                     raise _misfit(what, error) from None
                 if last == seq:
                     return Instant(header, what, _unfold(folding, what), what.hash)

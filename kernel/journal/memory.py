@@ -185,59 +185,71 @@ class MemoryJournal:
     # -- one group
 
     def _refusals(self, group: Sequence[Write]) -> dict[str, Verdict]:
-        """Why the writes of a group cannot be made, by run."""
+        """Why the writes of a group cannot be made, by run: each after those before it, be they refused or not."""
         refused: dict[str, Verdict] = {}
-        sending: set[tuple[str, str]] = set()
+        taken: set[tuple[str, str]] = set()
         born = {write.run for write in group if write.header is not None}
         versions: dict[str, int] = {}
         for write in group:
-            why = self._refusal(write, born, sending, versions)
+            why = self._refusal(write, born, taken, versions)
             if why is not None:
                 refused[write.run] = why
+            taken.update(_keys(write))
+            versions.update({cell.name: cell.version + 1 for cell in write.cells})
         return refused
 
     def _refusal(
         self,
         write: Write,
         born: set[str],
-        sending: set[tuple[str, str]],
+        taken: set[tuple[str, str]],
         versions: dict[str, int],
     ) -> Verdict | None:
         kept, owner = self._runs.get(write.run), self._epochs.get(write.run, 0)
+        inbox = self._inboxes.get(write.run, {})
+        takes = set(write.takes)
+        kind: ConflictKind
         if write.epoch != owner:
             return Fenced(owner)
         if write.header is not None and kept is not None:
-            return self._conflict("exists", write.run)
-        if write.header is None and kept is None:
-            return self._conflict("unknown", write.run)
-        if kept is not None and write.after != kept.head:
-            return self._conflict("head", write.run)
-        inbox = self._inboxes.get(write.run, {})
-        takes = set(write.takes)
-        if len(takes) < len(write.takes) or not takes <= inbox.keys():
-            return self._conflict("inbox", write.run)
-        waiting = {inbox[number].key for number in write.takes}
-        for entry in write.entries:
-            if entry.key is None:
-                continue
-            mine = (write.run, entry.key)
+            kind = "exists"
+        elif write.header is None and kept is None:
+            kind = "unknown"
+        elif kept is not None and write.after != kept.head:
+            kind = "head"
+        elif len(takes) < len(write.takes) or not takes <= inbox.keys():
+            kind = "inbox"
+        elif any(sent.run not in self._runs and sent.run not in born for sent in write.sends):
+            kind = "unknown"
+        elif not self._are_free(write, taken, {inbox[number].key for number in write.takes}):
+            kind = "key"
+        elif not self._are_present(write.cells, versions):
+            kind = "cell"
+        else:
+            return None
+        return self._conflict(kind, write.run)
+
+    def _are_free(self, write: Write, taken: set[tuple[str, str]], waiting: set[str]) -> bool:
+        """Whether nobody has taken the keys of a write; that of a delivery goes over to the entry of its event."""
+        seen = set(taken)
+        entered = sum(entry.key is not None for entry in write.entries)
+        for place, mine in enumerate(_keys(write)):
             known = self._taken(*mine)
-            if mine in sending or (known is not None and not (known == 0 and entry.key in waiting)):
-                return self._conflict("key", write.run)
-            sending.add(mine)
-        for sent in write.sends:
-            mine = (sent.run, sent.key)
-            if sent.run not in self._runs and sent.run not in born:
-                return self._conflict("unknown", write.run)
-            if mine in sending or self._taken(*mine) is not None:
-                return self._conflict("key", write.run)
-            sending.add(mine)
-        for cell in write.cells:
+            is_own = place < entered and known == 0 and mine[1] in waiting
+            if mine in seen or (known is not None and not is_own):
+                return False
+            seen.add(mine)
+        return True
+
+    def _are_present(self, cells: Sequence[Cell], versions: Mapping[str, int]) -> bool:
+        """Whether each cell has the version it is given with, when its turn comes."""
+        now = dict(versions)
+        for cell in cells:
             present = self._cells.get(cell.name, Cell(cell.name)).version
-            if versions.get(cell.name, present) != cell.version:
-                return self._conflict("cell", write.run)
-            versions[cell.name] = cell.version + 1
-        return None
+            if now.get(cell.name, present) != cell.version:
+                return False
+            now[cell.name] = cell.version + 1
+        return True
 
     def _write(self, write: Write) -> Verdict:
         kept = self._runs.get(write.run)
@@ -292,3 +304,9 @@ class MemoryJournal:
         if kept is None:
             raise NoSuchRun(f"there is no run {run!r}")
         return kept
+
+
+def _keys(write: Write) -> list[tuple[str, str]]:
+    """The keys that a write takes: in its own run first, then in others."""
+    own = [(write.run, entry.key) for entry in write.entries if entry.key is not None]
+    return [*own, *((sent.run, sent.key) for sent in write.sends)]

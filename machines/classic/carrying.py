@@ -14,6 +14,7 @@ import attrs
 from attrs import NOTHING, define, field, frozen
 
 from detent.kernel import (
+    Always,
     Call,
     Event,
     Final,
@@ -72,10 +73,10 @@ def from_transitions(
     triggers. `effects` says which callbacks act on the world: `{"ring": Call(Ring, Lamp.ring)}` is ordered on entering
     the states that named it. Raises InvalidMachine, with everything that cannot be carried over.
     """
-    whole, ordering = read(old), dict(effects or {})
+    whole, named, ordering = read(old), dict(events or {}), dict(effects or {})
     ways = Ways(whole)
-    faults = Faults(whole, ways, data, ordering)
-    carrier = _Carrier(whole, name, data, dict(events or {}), ordering, ways, faults)
+    faults = Faults(whole, ways, data, named, ordering)
+    carrier = _Carrier(whole, name, data, named, ordering, ways, faults)
     machine = carrier.machine()
     compile_machine(machine)
     return Classic(machine, carrier.events)
@@ -109,7 +110,19 @@ class _Carrier:
         for trigger, lines in by_trigger.items():
             self._carry(trigger, lines)
         parts = [self._state(node) for node in self._in_order(self.old.nodes, self.old.initial)]
-        return Machine(self.name, *parts, data=self.data)
+        return Machine(self.name, *self._start(), *parts, data=self.data)
+
+    def _start(self) -> list[State[Any]]:
+        """A state to begin in, if the machine begins further inside than its states do."""
+        (path,) = self.old.initial
+        begins = all(
+            self.old.by_path[path[:depth]].initial == (path[depth],)
+            for depth in range(1, len(path))
+        )
+        name = START
+        while any(self.old.named(taken) == name for taken in self.old.by_path):
+            name += "_"
+        return [] if begins else [State(name, Always(to=self.old.named(path)))]
 
     # -- events
 
@@ -224,6 +237,9 @@ def _class_name(trigger: str) -> str:
     words = "".join(word[0].upper() + word[1:] for word in re.split(r"\W|_", trigger) if word)
     return words if words.isidentifier() else f"On{words}"
 
+
+START = "start"
+"""What leads to an initial state that nothing else leads to."""
 
 ALONE = "alone"
 """What a state is called inside itself when nothing else inside it is active."""

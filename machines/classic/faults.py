@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import define, field
 
-from detent.kernel import Call, Mistake
+from detent.kernel import Call, Event, Mistake
 from detent.machines.classic.methods import Callback, Parameter, find, meant
 from detent.machines.classic.old import Line, Node, Old, Path
 from detent.machines.classic.ways import Ways, common_path
@@ -23,6 +23,7 @@ class Faults:
     old: Old
     ways: Ways
     data: type[Any]
+    events: dict[str, type[Event]]
     effects: dict[str, Call[Any, Any]]
     mistakes: list[Mistake] = field(factory=list[Mistake])
     takes: dict[str, dict[str, Parameter]] = field(factory=dict[str, dict[str, Parameter]])
@@ -46,9 +47,14 @@ class Faults:
         """What is wrong with the machine as a whole, and with its states."""
         for what, why in self.old.not_carried:
             self.note("the machine", f"{what} cannot be carried over: {why}.")
+        if not self.old.initial:
+            self.note("the machine", "has no initial state.", "Say in which it begins.")
         for path in self.old.initial:
             if path not in self.old.by_path:
                 self._unknown("the machine", "initial", path)
+            elif any(self.old.is_parallel(path[:depth]) for depth in range(1, len(path))):
+                what = f"begins in one of the states side by side around {self.old.named(path)!r}."
+                self.note("the machine", what, "Let it begin in the state around all of them.")
         if len(self.old.initial) > 1:
             self.note(
                 "the machine", "begins in several states at once.", "Put them into one state."
@@ -58,6 +64,10 @@ class Faults:
             self.note("the machine", f"{why}.", "Say prepare= at the transitions that need it.")
         for node in self.old.by_path.values():
             self._note_node(node)
+        triggers = {line.trigger for line in self.old.lines}
+        for trigger in self.events.keys() - triggers:
+            what = f"events[{trigger!r}]: there is no such trigger; {meant(trigger, triggers)}"
+            self.note("the machine", what)
         for callback in self.effects:
             entered = [name for node in self.old.by_path.values() for name in node.on_enter]
             if callback not in entered:
@@ -110,7 +120,7 @@ class Faults:
 
     def _note_hidden(self, trigger: str) -> None:
         for model in dict.fromkeys((*self.old.models, self.data)):
-            if hasattr(model, trigger):
+            if callable(getattr(model, trigger, None)):
                 what = f"{model.__name__} has a method of that name, which the library calls instead, silently."
                 self.note(f"trigger {trigger!r}", what, "Give one of them another name.")
 
@@ -161,9 +171,6 @@ class Faults:
                         "Leave out prepare=, or declare it for each of them.",
                     )
                     break
-
-    def _is_parallel(self, path: Path) -> bool:
-        return bool(path) and len(self.old.by_path[path].initial) > 1
 
     def _note_parameters(self, line: Line) -> None:
         """What the callbacks of a transition take must be what its trigger brings."""

@@ -10,7 +10,10 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 from transitions import Machine as OldMachine
+from transitions import MachineError
 from transitions.extensions.nesting import HierarchicalMachine
+
+from detent.kernel import WrongInput
 
 __all__ = ["Line", "Node", "Old", "Path", "read"]
 
@@ -96,12 +99,20 @@ class Old:
 
 
 def read(given: object) -> Old:
-    """A machine, or what one is configured with: `{"states": ..., "transitions": ..., "initial": ...}`."""
+    """A machine, or what one is configured with: `{"states": ..., "transitions": ..., "initial": ...}`.
+
+    Raises WrongInput if it is neither.
+    """
     numbers: dict[int, int] = {}
     configuration: Any = given
-    machine: Any = _built(dict(configuration), numbers) if isinstance(given, Mapping) else given
+    machine: Any = given
+    if isinstance(given, Mapping):
+        try:
+            machine = _built(dict(configuration), numbers)
+        except (AttributeError, KeyError, MachineError, TypeError, ValueError) as error:
+            raise WrongInput(f"transitions refuses this configuration: {error}") from error
     if not isinstance(machine, OldMachine):
-        raise TypeError(f"{machine!r} is no machine of transitions, and no configuration of one")
+        raise WrongInput(f"{machine!r} is no machine of transitions, and no configuration of one")
     is_nested = isinstance(machine, HierarchicalMachine)
     separator: str = (
         machine.state_cls.separator if isinstance(machine, HierarchicalMachine) else "_"
@@ -128,7 +139,10 @@ def _built(given: dict[str, Any], numbers: dict[int, int]) -> Any:
     """The machine of a configuration, made without a model. Its transitions are numbered."""
     transitions = given.pop("transitions", None) or ()
     ordered = given.pop("ordered_transitions", False)
-    kind = HierarchicalMachine if _is_nested(given.get("states") or ()) else OldMachine
+    states = given.get("states") or ()
+    for name in _twice(states):
+        raise ValueError(f"state {name!r} is there twice, and the library keeps the last, silently")
+    kind = HierarchicalMachine if _is_nested(states) else OldMachine
     machine: Any = kind(model=None, auto_transitions=False, **given)
     seen: set[int] = set()
     for number, one in enumerate(transitions, 1):
@@ -155,6 +169,18 @@ def _is_nested(states: Iterable[Any]) -> bool:
     return any(
         isinstance(one, dict) and {"children", "states", "parallel"} & one.keys() for one in states
     )
+
+
+def _twice(states: Iterable[Any]) -> Iterator[str]:
+    """Names that several states have in one place."""
+    known: set[str] = set()
+    for one in states:
+        said: dict[str, Any] = one if hasattr(one, "keys") else {"name": getattr(one, "name", one)}
+        if said["name"] in known:
+            yield said["name"]
+        known.add(said["name"])
+        for word in ("children", "states", "parallel"):
+            yield from _twice(_listed(said.get(word)))
 
 
 def _every_transition(machine: Any) -> Iterator[Any]:

@@ -121,6 +121,14 @@ def test_an_entry_that_does_not_fit_its_frame_is_named() -> None:
         followed(EMPTY, wrong)
 
 
+def test_what_no_run_writes_is_refused_in_words() -> None:
+    nothing = Entry(5, 0, None, delta={"effects": [[]]})
+    outcome = Entry(6, 0, {"$happened": [1, {"$": "Stopped"}]})
+
+    with pytest.raises(Unreadable, match="entry 6 does not fit the frame before it: it holds what"):
+        followed(followed(EMPTY, nothing), outcome)
+
+
 def test_an_order_that_points_nowhere_is_named_with_its_entry() -> None:
     order: Tree = ["all", "say", None, {"$ref": "data/nothing"}]
     wrong = Entry(5, 0, None, delta={"effects": {"1": [order]}})

@@ -225,6 +225,26 @@ class JournalExamples:
         )
         assert self.drive(journal.load("a")).head == a.after
 
+    def test_each_of_those_together_is_judged_after_those_before_it_be_they_refused_or_not(
+        self,
+    ) -> None:
+        journal, (a, b, c) = self.journal_of("a", "b", "c")
+        self.verdicts(journal, a.take((Said("x"), "k")))
+        again = evolve(a, head=a.head).take(
+            (Said("y"), "k"), cells=(Cell("cell", 0),), together="m"
+        )
+        sending = (Delivery("c", "twice", SAYING),)
+
+        verdicts = self.verdicts(
+            journal,
+            again,
+            b.take((Said("x"), None), cells=(Cell("cell", 0),), sends=sending, together="m"),
+            c.take((Said("x"), "twice"), together="m"),
+        )
+
+        kinds = [verdict.kind for verdict in verdicts if isinstance(verdict, Conflict)]
+        assert kinds == ["head", "cell", "key"]
+
     def test_a_child_begins_in_the_transaction_of_its_parent(self) -> None:
         journal, (parent,) = self.journal_of("parent")
         child = begun("child")

@@ -290,3 +290,19 @@ def test_a_state_without_an_initial_one_is_alone_at_first() -> None:
         ("lit", "lit_bright"),
         ("lit", "lit_dim"),
     ]
+
+
+@pytest.mark.parametrize("other", ["off", "start"])
+def test_a_machine_may_begin_further_inside_than_its_states_do(other: str) -> None:
+    lit = {"name": "lit", "initial": "dim", "children": ["dim", "bright"]}
+    ways = [["out", "lit", other], ["on", other, "lit"]]
+    old = {"states": [other, lit], "initial": "lit_bright", "transitions": ways}
+    lamp = from_transitions(old, name="lamp", data=Lamp)
+
+    steps = walk(lamp, Lamp(), lamp.event("out"), lamp.event("on"))
+
+    assert [step.snapshot.configuration for step in steps] == [
+        ("lit", "lit_bright"),
+        (other,),
+        ("lit", "lit_dim"),
+    ]

@@ -7,7 +7,7 @@ from transitions import Machine as Flat
 from transitions.extensions import HierarchicalMachine
 from transitions.extensions.states import Timeout, add_state_features
 
-from detent import Call, Event, InvalidMachine
+from detent import Call, Event, InvalidMachine, WrongInput
 from detent.machines.classic import from_transitions
 from tests.machines.classic.lamps import Lamp, Ring
 
@@ -183,9 +183,42 @@ def test_an_event_that_lacks_what_a_callback_takes_is_told() -> None:
     assert found == "trigger 'hit': Hit has no field 'force', which a callback takes."
 
 
-def test_what_is_no_machine_is_refused() -> None:
-    with pytest.raises(TypeError, match="5 is no machine of transitions"):
-        from_transitions(5, name="lamp", data=Lamp)
+@pytest.mark.parametrize(
+    ("old", "why"),
+    [
+        (5, "5 is no machine of transitions, and no configuration of one"),
+        (
+            {"states": ["a", {"name": "b", "children": ["c", "c"]}], "initial": "a"},
+            "transitions refuses this configuration: state 'c' is there twice, and the library keeps the last",
+        ),
+        ({"stats": ["a"]}, "transitions refuses this configuration: "),
+        (lamp({"triger": "press"}), "transitions refuses this configuration: "),
+    ],
+)
+def test_what_is_no_machine_is_refused(old: Any, why: str) -> None:
+    with pytest.raises(WrongInput) as raised:
+        from_transitions(old, name="lamp", data=Lamp)
+
+    assert str(raised.value).startswith(why)
+
+
+def test_a_field_of_the_data_may_be_called_as_a_trigger() -> None:
+    assert from_transitions(lamp(["power", "lit", "off"]), name="lamp", data=Lamp).event("power")
+
+
+def test_an_event_for_no_trigger_is_told() -> None:
+    class Hit(Event):
+        """An event."""
+
+    (found,) = faults(lamp(), events={"pres": Hit})
+
+    assert found == "the machine: events['pres']: there is no such trigger; did you mean 'press'?"
+
+
+def test_a_machine_that_begins_nowhere_is_refused() -> None:
+    (found,) = faults(Flat(None, **lamp(initial=None), auto_transitions=False))
+
+    assert found == "the machine: has no initial state. Say in which it begins."
 
 
 # -- states inside states
@@ -254,6 +287,12 @@ def test_prepare_event_runs_too_often_in_nested_machines() -> None:
     (found,) = faults(side_by_side() | {"prepare_event": "shine"})
 
     assert found.startswith("the machine: prepare_event runs once for every state that is asked")
+
+
+def test_a_machine_that_begins_in_one_of_several_regions_is_refused() -> None:
+    (found,) = faults(side_by_side() | {"initial": "p_x"})
+
+    assert found.startswith("the machine: begins in one of the states side by side around 'p_x'.")
 
 
 def test_a_machine_that_begins_in_several_states_is_refused() -> None:

@@ -155,10 +155,11 @@ def nested(draw: st.DrawFn) -> dict[str, Any]:
         return made
 
     tree = states("", 2)
+    start = draw(st.sampled_from(paths))
     return {
         "states": tree,
-        "initial": "x",
-        "transitions": [*draw(lines(paths)), *ways("x", paths)],
+        "initial": start,
+        "transitions": [*draw(lines(paths)), *ways(start, paths)],
         "ignore_invalid_triggers": True,
         "before_state_change": draw(DONE),
         "after_state_change": draw(DONE),
