@@ -1,4 +1,7 @@
-"""What a journal promises, one claim at a time. To hold another to it, derive with another `make_journal`."""
+"""What a journal promises, one claim at a time. To hold another to it, derive with another `make_journal`.
+
+It is long because a store is held to all of it by deriving from one class.
+"""
 
 from collections.abc import Coroutine
 from typing import Any
