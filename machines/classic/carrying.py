@@ -184,7 +184,7 @@ class _Carrier:
         when = Guard(conditions, prepared) if conditions else None
         update = Update(tuple(changes)) if changes else None
         row: Any = On
-        return row(kind, to=to, when=when, update=update, reenter=dest is not None)  # type: ignore[no-any-return]
+        return row(kind, to=to, when=when, update=update)  # type: ignore[no-any-return]
 
     def _callbacks(self, named: Any) -> tuple[Callback, ...]:
         return tuple(map(self._callback, named))

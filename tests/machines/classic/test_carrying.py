@@ -306,3 +306,16 @@ def test_a_machine_may_begin_further_inside_than_its_states_do(other: str) -> No
         (other,),
         ("lit", "lit_dim"),
     ]
+
+
+def test_going_to_a_state_inside_does_not_enter_the_state_around_again() -> None:
+    bell = Call(Ring, Lamp.ring, name="bell")
+    lit = {"name": "lit", "initial": "dim", "children": ["dim", "bright"], "on_enter": ["ring"]}
+    ways = [["press", "off", "lit"], ["more", "lit", "lit_bright"], ["again", "lit", "lit"]]
+    old = {"states": ["off", lit], "initial": "off", "transitions": ways}
+    lamp = from_transitions(old, name="lamp", data=Lamp, effects={"ring": bell})
+
+    steps = walk(lamp, Lamp(), *map(lamp.event, ("press", "more", "again")))
+
+    assert [len(step.ordered) for step in steps][:4] == [0, 1, 0, 1]
+    assert steps[2].snapshot.configuration == ("lit", "lit_bright")
