@@ -56,7 +56,7 @@ def to_transitions(
     top = table.nodes[0]
     whole: Any = made(
         model,
-        states=[_state(table, table.nodes[child]) for child in _entered_first(top, table)],
+        states=[_state(table, table.nodes[child]) for child in _inside(top, table)],
         initial=_path(table, top.initial),
         auto_transitions=False,
         ignore_invalid_triggers=True,
@@ -69,7 +69,7 @@ def to_transitions(
 
 def _state(table: Table[Any, Any, Any], node: Node) -> dict[str, Any]:
     said: dict[str, Any] = {"name": node.name}
-    inner = [_state(table, table.nodes[child]) for child in _entered_first(node, table)]
+    inner = [_state(table, table.nodes[child]) for child in _inside(node, table)]
     if node.kind == "parallel":
         said["parallel"] = inner
     elif inner:
@@ -79,7 +79,7 @@ def _state(table: Table[Any, Any, Any], node: Node) -> dict[str, Any]:
     return said
 
 
-def _entered_first(node: Node, table: Table[Any, Any, Any]) -> Iterator[int]:
+def _inside(node: Node, table: Table[Any, Any, Any]) -> Iterator[int]:
     """The states inside a state; ways back are none."""
     return (child for child in node.children if table.nodes[child].kind != "history")
 
@@ -87,7 +87,7 @@ def _entered_first(node: Node, table: Table[Any, Any, Any]) -> Iterator[int]:
 def _lines(table: Table[Any, Any, Any], model: Model) -> Iterator[dict[str, Any]]:
     """What the library calls transitions, in the order in which they are tried."""
     for node in (*table.nodes[1:], table.nodes[0]):  # rows of the machine are asked last
-        places = [node.index] if node.index else list(_entered_first(node, table))
+        places = [node.index] if node.index else list(_inside(node, table))
         places = [place for place in places if table.nodes[place].kind != "final" or node.index]
         for source in (_path(table, place) for place in places):
             for row in node.rows:

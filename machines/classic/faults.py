@@ -62,6 +62,9 @@ class Faults:
         if self.old.is_nested and self.old.prepare:
             why = "prepare_event runs once for every state that is asked"
             self.note("the machine", f"{why}.", "Say prepare= at the transitions that need it.")
+        if self.old.is_nested and self.old.on_final:
+            why = "on_final of a nested machine waits until every active state is final"
+            self.note("the machine", f"{why}.", "Say it in before= of what leads to the end.")
         for node in self.old.by_path.values():
             self._note_node(node)
         triggers = {line.trigger for line in self.old.lines}

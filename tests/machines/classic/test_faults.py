@@ -289,6 +289,12 @@ def test_prepare_event_runs_too_often_in_nested_machines() -> None:
     assert found.startswith("the machine: prepare_event runs once for every state that is asked")
 
 
+def test_the_end_of_a_nested_machine_is_more_than_one_final_state() -> None:
+    (found,) = faults(side_by_side() | {"on_final": "shine"})
+
+    assert found.startswith("the machine: on_final of a nested machine waits until every active")
+
+
 def test_a_machine_that_begins_in_one_of_several_regions_is_refused() -> None:
     (found,) = faults(side_by_side() | {"initial": "p_x"})
 
