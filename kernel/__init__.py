@@ -7,6 +7,7 @@ imports only from those below it:
     values, differences, edits, vault
     applying
     names, shapes, signals, entries
+    decisions
     codec, expressions
     inference
     guards
@@ -28,6 +29,22 @@ if __name__.partition(".")[0] != "detent":
 
 from detent.kernel.codec import decode
 from detent.kernel.compiler import compile_machine, outcome_shape
+from detent.kernel.decisions import (
+    Abandoned,
+    Admitted,
+    AttemptFailed,
+    Broke,
+    Cancelled,
+    Decision,
+    Halted,
+    HaltStatus,
+    Held,
+    Life,
+    Parked,
+    Queued,
+    Resumed,
+    Signal,
+)
 from detent.kernel.definition import (
     After,
     Always,
@@ -168,7 +185,6 @@ from detent.kernel.signals import (
     Recovery,
     Returned,
     Settled,
-    Signal,
     Stamp,
     Stopped,
     TimedOut,
@@ -187,18 +203,23 @@ from detent.kernel.vault import Beside, Key
 from detent.kernel.walker import Elapse, due, elapse, walk
 
 __all__ = [
+    "Abandoned",
+    "Admitted",
     "After",
     "Always",
     "Answer",
     "Anything",
     "Assign",
+    "AttemptFailed",
     "AuthorError",
     "Beside",
+    "Broke",
     "Broken",
     "BrokenBegin",
     "Bug",
     "Call",
     "CallerError",
+    "Cancelled",
     "Cell",
     "Checkpoint",
     "Child",
@@ -207,6 +228,7 @@ __all__ = [
     "Conflict",
     "ConflictKind",
     "DamagedLog",
+    "Decision",
     "Declined",
     "Defer",
     "Deferred",
@@ -244,9 +266,12 @@ __all__ = [
     "ForkChoice",
     "Form",
     "FrozenMap",
+    "HaltStatus",
+    "Halted",
     "Happened",
     "Head",
     "Header",
+    "Held",
     "History",
     "Ignore",
     "Ignored",
@@ -261,6 +286,7 @@ __all__ = [
     "Key",
     "Keyed",
     "Letter",
+    "Life",
     "Line",
     "Loaded",
     "Machine",
@@ -278,12 +304,14 @@ __all__ = [
     "Origin",
     "Outcome",
     "Outline",
+    "Parked",
     "Part",
     "Parting",
     "Pending",
     "Personal",
     "Possible",
     "Problem",
+    "Queued",
     "Receipt",
     "Record",
     "Recorded",
@@ -293,6 +321,7 @@ __all__ = [
     "Reject",
     "Rejected",
     "Replayed",
+    "Resumed",
     "Retry",
     "Returned",
     "Row",

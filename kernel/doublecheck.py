@@ -11,8 +11,9 @@ Rule 2: what is found is an answer, like every other bug: Broken, and the snapsh
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
+from detent.kernel.decisions import Signal
 from detent.kernel.errors import Unstorable
-from detent.kernel.signals import Problem, Signal
+from detent.kernel.signals import Problem
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.stepper import follow_up, recall, step
 from detent.kernel.steps import Broken, Bug, Moved, Stepped

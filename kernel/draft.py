@@ -19,10 +19,11 @@ from detent.kernel.calls import (
     seconds,
     updated,
 )
+from detent.kernel.decisions import Signal
 from detent.kernel.definition import Doing, Each, outcome_name
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.layout import Ladder, Layout, Plan
-from detent.kernel.signals import Ended, Event, Problem, Returned, Settled, Signal, Stopped
+from detent.kernel.signals import Ended, Event, Problem, Returned, Settled, Stopped
 from detent.kernel.snapshot import End, Pending, Snapshot, Timer
 from detent.kernel.steps import Moved
 from detent.kernel.table import Node, Table

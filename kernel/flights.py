@@ -9,7 +9,9 @@ from typing import TypeAlias
 
 from attrs import evolve, frozen
 
+from detent.kernel.decisions import STARTED, Life
 from detent.kernel.signals import Event
+from detent.kernel.values import FrozenMap
 
 __all__ = ["Fan", "Flight", "Ordered"]
 
@@ -19,7 +21,7 @@ class Ordered:
     """One effect: which state ordered it, by which form, what, and when.
 
     `part` says which form of an Each gave the order. `stopping`: its state has been left, its outcome is awaited but
-    offered to nobody.
+    offered to nobody. `life` is how far it has come.
     """
 
     id: int
@@ -29,6 +31,7 @@ class Ordered:
     at: int
     part: int = 0
     stopping: bool = False
+    life: Life = STARTED
 
     def has(self, effect: int) -> bool:
         """Whether it is the effect of that id."""
@@ -55,6 +58,7 @@ class Fan:
     `orders` says which of the forms gives each order, and what it orders; the first `begun` of them were given to
     the world. `open` and `asked` are sets of orders as bits: those without an outcome, and those asked to stop.
     `heard` holds the outcomes as they came, in blocks whose sizes are powers of two, so that adding one copies few.
+    `lives` holds how far orders have come, by place, where there is more to say than that they were begun.
     """
 
     id: int
@@ -67,6 +71,7 @@ class Fan:
     asked: int = 0
     heard: Heard = ()
     stopping: bool = False
+    lives: FrozenMap[int, Life] = FrozenMap()
 
     def has(self, effect: int) -> bool:
         """Whether the effect of that id is one of these, was begun, and has no outcome yet."""

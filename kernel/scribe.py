@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from detent.kernel.codec import Codec, Misfit, classes_in
 from detent.kernel.compiler import outcome_shape, returned_shape
+from detent.kernel.decisions import Signal
 from detent.kernel.definition import Each
 from detent.kernel.errors import Unreadable, Unstorable
 from detent.kernel.flights import Fan, Flight, Ordered
@@ -34,7 +35,6 @@ from detent.kernel.signals import (
     InDoubt,
     Problem,
     Returned,
-    Signal,
     Stopped,
     TimedOut,
 )

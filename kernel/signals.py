@@ -31,7 +31,6 @@ __all__ = [
     "Recovery",
     "Returned",
     "Settled",
-    "Signal",
     "Stamp",
     "Stopped",
     "TimedOut",
@@ -269,6 +268,3 @@ class Fired:
     """A timer whose time has come, by its id."""
 
     timer: int
-
-
-Signal: TypeAlias = Event | Happened | Fired

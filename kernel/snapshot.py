@@ -9,6 +9,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
 
+from detent.kernel.decisions import Halted, HaltStatus, Parked, Signal
 from detent.kernel.definition import FinalStatus
 from detent.kernel.flights import Flight
 from detent.kernel.signals import Event, Problem
@@ -17,6 +18,8 @@ from detent.kernel.values import FrozenMap
 __all__ = [
     "NOTHING_PENDING",
     "End",
+    "EndStatus",
+    "InLine",
     "Kept",
     "Pending",
     "Snapshot",
@@ -26,7 +29,8 @@ __all__ = [
 
 Dk = TypeVar("Dk", covariant=True)
 
-Status: TypeAlias = Literal["running", "ending"] | FinalStatus
+EndStatus: TypeAlias = FinalStatus | HaltStatus
+Status: TypeAlias = Literal["running", "parked", "ending"] | EndStatus
 
 
 @frozen
@@ -48,10 +52,18 @@ class Kept:
 
 
 @frozen
+class InLine:
+    """Something that happened while the run was parked, and the entry that put it here."""
+
+    signal: Signal
+    seq: int
+
+
+@frozen
 class End:
     """How a run ended, or will end when what is in flight has been stopped."""
 
-    status: FinalStatus
+    status: EndStatus
     value: object = None
     failures: tuple[Problem, ...] = ()
 
@@ -72,6 +84,10 @@ class Pending:
     history: FrozenMap[str, tuple[str, ...]] = FrozenMap()
     count: int = 1
     doubts: tuple[int, ...] = ()
+    abandoned: tuple[int, ...] = ()
+    halted: Halted | None = None
+    parked: Parked | None = None
+    line: tuple[InLine, ...] = ()
 
 
 NOTHING_PENDING = Pending()

@@ -14,13 +14,14 @@ from typing import Any, TypeAlias, TypeVar
 from attrs import evolve
 
 from detent.kernel.calls import Broke, chosen, updated
+from detent.kernel.decisions import Signal
 from detent.kernel.definition import outcome_name
 from detent.kernel.draft import Draft, unhandled
 from detent.kernel.errors import BrokenBegin, WrongInput
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.layout import Layout, first_plan, lay_out
 from detent.kernel.names import shown
-from detent.kernel.signals import Event, Fired, Happened, InDoubt, Settled, Signal, Stopped
+from detent.kernel.signals import Event, Fired, Happened, InDoubt, Settled, Stopped
 from detent.kernel.snapshot import Kept, Snapshot
 from detent.kernel.steps import Broken, Deferred, Ignored, Moved, Rejected, Stepped
 from detent.kernel.table import Table

@@ -10,9 +10,10 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
+from detent.kernel.decisions import Signal
 from detent.kernel.definition import outcome_name
 from detent.kernel.flights import Ordered
-from detent.kernel.signals import Fired, Happened, Problem, Signal
+from detent.kernel.signals import Fired, Happened, Problem
 from detent.kernel.snapshot import Snapshot
 
 __all__ = ["Broken", "Bug", "Deferred", "Ignored", "Moved", "Rejected", "Stepped"]

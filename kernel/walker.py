@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from attrs import define, field, frozen
 
 from detent.kernel.compiler import compile_machine
+from detent.kernel.decisions import Signal
 from detent.kernel.definition import Answer, Call, Definition, Doing, Each, Wait
 from detent.kernel.errors import EndlessWalk, NoSuchEffect, WrongInput
 from detent.kernel.flights import Fan, Flight, Ordered
@@ -19,7 +20,6 @@ from detent.kernel.signals import (
     Fired,
     Happened,
     InDoubt,
-    Signal,
     Stopped,
     TimedOut,
     stamp,

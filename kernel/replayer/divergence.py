@@ -15,12 +15,13 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 
+from detent.kernel.decisions import Signal
 from detent.kernel.differences import Difference, differences
 from detent.kernel.entries import Entry
 from detent.kernel.frames import Frame
 from detent.kernel.layout import lay_out
 from detent.kernel.replayer.rows import Rows
-from detent.kernel.signals import Fired, Happened, Signal
+from detent.kernel.signals import Fired, Happened
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.steps import Broken, Ignored, Rejected
 from detent.kernel.table import Table

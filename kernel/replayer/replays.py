@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 from attrs import define, evolve, field, frozen
 
 from detent.kernel.compiler import compile_machine
+from detent.kernel.decisions import Signal
 from detent.kernel.definition import Definition, Each, Spawn
 from detent.kernel.differences import Difference, differences
 from detent.kernel.edits import Edit
@@ -22,7 +23,6 @@ from detent.kernel.replayer.divergence import Divergence, compared, summary
 from detent.kernel.replayer.rows import Rows, rules_of
 from detent.kernel.runlog import Line, Torn, read_log
 from detent.kernel.scribe import EMPTY, scribe_of
-from detent.kernel.signals import Signal
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.stepper import begin, recall, step
 from detent.kernel.steps import Broken, Ignored, Moved, Stepped
