@@ -1,13 +1,13 @@
-"""The kernel: machines, the table they compile to, and the pure step.
+"""The kernel: machines, the table they compile to, the pure step, and the runtime that drives runs on trio.
 
-Everything here is pure: nothing reads a clock, a file, the environment or chance. The files stand on floors, and each
-imports only from those below it:
+Everything below `scheduler` is pure: nothing reads a clock, a file, the environment or chance. The files stand on
+floors, and each imports only from those below it:
 
-    errors, policies, wire
+    errors, wire
     values, differences, edits, vault
     applying
     names, shapes, signals, entries
-    decisions
+    decisions, policies
     codec, expressions
     inference
     guards
@@ -15,18 +15,26 @@ imports only from those below it:
     table, flights
     snapshot, moves
     layout, steps, stored
-    calls, compiler
-    draft, renderer, scribe
+    calls, compiler, endings, wording
+    draft, renderer, reports
+    deciding, scribe
     stepper, delta
     walker, doublecheck, recorder
     runlog
     frames
-    replayer, journal
+    replayer, backlog, telling
+    journal
+    ports
+    scheduler
+    watching
+    runs, batches
+    system
 """
 
 if __name__.partition(".")[0] != "detent":
     raise ImportError(f"import me as detent.kernel, not as {__name__}")
 
+from detent.kernel.batches import Batch, batch_of
 from detent.kernel.codec import decode
 from detent.kernel.compiler import compile_machine, outcome_shape
 from detent.kernel.decisions import (
@@ -82,19 +90,29 @@ from detent.kernel.differences import Difference, differences
 from detent.kernel.doublecheck import checked_advance, checked_recall, checked_step
 from detent.kernel.entries import Checkpoint, Entry, Header, Origin
 from detent.kernel.errors import (
+    AlreadyAnswered,
     AuthorError,
     BrokenBegin,
     CallerError,
     DamagedLog,
     DetentError,
     EndlessWalk,
+    IncompleteWorld,
     InvalidExpression,
     InvalidMachine,
     KernelBug,
+    KernelClosed,
+    LineFull,
     Mistake,
     NoSuchEffect,
     NoSuchEntry,
     NoSuchRun,
+    NoSuchWait,
+    NotServed,
+    OwnResult,
+    RunEnded,
+    RunExists,
+    RunLost,
     Unreadable,
     Unstorable,
     WorldError,
@@ -121,7 +139,17 @@ from detent.kernel.journal import (
     frame_of,
     standing_of,
 )
-from detent.kernel.policies import Retry
+from detent.kernel.policies import (
+    Admission,
+    Breaker,
+    BreakerWord,
+    Limiter,
+    Retry,
+    chance,
+    counts_as_failure,
+    seed_of,
+)
+from detent.kernel.ports import Chance, Clock, Context, Fails, Handled, Limits, Tap, World, handle
 from detent.kernel.recorder import Head, Recorded, Recorder
 from detent.kernel.renderer import draw
 from detent.kernel.replayer import (
@@ -147,6 +175,7 @@ from detent.kernel.runlog import (
     recorded_lines,
     verify_log,
 )
+from detent.kernel.runs import Question, Run
 from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.shapes import (
     Anything,
@@ -194,39 +223,107 @@ from detent.kernel.signals import (
     stamp,
     stamped,
 )
-from detent.kernel.snapshot import End, Kept, Pending, Snapshot, Status, Timer
+from detent.kernel.snapshot import (
+    End,
+    EndStatus,
+    InLine,
+    Kept,
+    Pending,
+    Snapshot,
+    Status,
+    Timer,
+)
 from detent.kernel.stepper import advance, begin, recall, step
 from detent.kernel.steps import Broken, Bug, Deferred, Ignored, Moved, Rejected, Stepped
+from detent.kernel.system import Kernel, SystemClock, open_kernel
 from detent.kernel.table import Node, Outline, Row, Table
+from detent.kernel.telling import (
+    BreakerChanged,
+    CallFailed,
+    CallFinished,
+    CallStarted,
+    CancelRequested,
+    ChildEnded,
+    ChildStarted,
+    EffectAbandoned,
+    EffectHeld,
+    EffectInterrupted,
+    EventDeferred,
+    EventIgnored,
+    EventRejected,
+    EventTaken,
+    Kinds,
+    LetterDelivered,
+    LetterFailed,
+    LetterSent,
+    Noted,
+    RateWaiting,
+    RetryScheduled,
+    RunBroke,
+    RunFinished,
+    RunParked,
+    RunRecovered,
+    RunResumed,
+    RunStarted,
+    SignalQueued,
+    StateEntered,
+    StateLeft,
+    StopAsked,
+    TimerFired,
+    Told,
+    WaitClosed,
+    WaitOpened,
+    kinds_from,
+    kinds_of,
+    normal,
+    tell,
+)
 from detent.kernel.values import FrozenMap, Json, canonical, digest, freeze
 from detent.kernel.vault import Beside, Key
 from detent.kernel.walker import Elapse, due, elapse, walk
+from detent.kernel.watching import Chunk, Gap, Seen, Sight, Watch
 
 __all__ = [
     "Abandoned",
+    "Admission",
     "Admitted",
     "After",
+    "AlreadyAnswered",
     "Always",
     "Answer",
     "Anything",
     "Assign",
     "AttemptFailed",
     "AuthorError",
+    "Batch",
     "Beside",
+    "Breaker",
+    "BreakerChanged",
+    "BreakerWord",
     "Broke",
     "Broken",
     "BrokenBegin",
     "Bug",
     "Call",
+    "CallFailed",
+    "CallFinished",
+    "CallStarted",
     "CallerError",
+    "CancelRequested",
     "Cancelled",
     "Cell",
+    "Chance",
     "Checkpoint",
     "Child",
+    "ChildEnded",
+    "ChildStarted",
     "Choice",
+    "Chunk",
+    "Clock",
     "Committed",
     "Conflict",
     "ConflictKind",
+    "Context",
     "DamagedLog",
     "Decision",
     "Declined",
@@ -242,17 +339,26 @@ __all__ = [
     "Done",
     "Each",
     "Effect",
+    "EffectAbandoned",
     "EffectClass",
+    "EffectHeld",
+    "EffectInterrupted",
     "Either",
     "Elapse",
     "End",
+    "EndStatus",
     "Ended",
     "EndlessWalk",
     "Entry",
     "Event",
+    "EventDeferred",
+    "EventIgnored",
+    "EventRejected",
+    "EventTaken",
     "Exactly",
     "Expression",
     "Failed",
+    "Fails",
     "Failure",
     "Fan",
     "Fenced",
@@ -266,8 +372,10 @@ __all__ = [
     "ForkChoice",
     "Form",
     "FrozenMap",
+    "Gap",
     "HaltStatus",
     "Halted",
+    "Handled",
     "Happened",
     "Head",
     "Header",
@@ -276,18 +384,29 @@ __all__ = [
     "Ignore",
     "Ignored",
     "InDoubt",
+    "InLine",
+    "IncompleteWorld",
     "Instant",
     "InvalidExpression",
     "InvalidMachine",
     "Journal",
     "Json",
     "Kept",
+    "Kernel",
     "KernelBug",
+    "KernelClosed",
     "Key",
     "Keyed",
+    "Kinds",
     "Letter",
+    "LetterDelivered",
+    "LetterFailed",
+    "LetterSent",
     "Life",
+    "Limiter",
+    "Limits",
     "Line",
+    "LineFull",
     "Loaded",
     "Machine",
     "Many",
@@ -297,13 +416,17 @@ __all__ = [
     "NoSuchEffect",
     "NoSuchEntry",
     "NoSuchRun",
+    "NoSuchWait",
     "Node",
+    "NotServed",
+    "Noted",
     "On",
     "Order",
     "Ordered",
     "Origin",
     "Outcome",
     "Outline",
+    "OwnResult",
     "Parked",
     "Part",
     "Parting",
@@ -311,7 +434,9 @@ __all__ = [
     "Personal",
     "Possible",
     "Problem",
+    "Question",
     "Queued",
+    "RateWaiting",
     "Receipt",
     "Record",
     "Recorded",
@@ -323,29 +448,50 @@ __all__ = [
     "Replayed",
     "Resumed",
     "Retry",
+    "RetryScheduled",
     "Returned",
     "Row",
+    "Run",
+    "RunBroke",
+    "RunEnded",
+    "RunExists",
+    "RunFinished",
+    "RunLost",
+    "RunParked",
+    "RunRecovered",
+    "RunResumed",
+    "RunStarted",
     "RunStatus",
     "Scalar",
     "Scribe",
     "Sealed",
     "Secret",
+    "Seen",
     "Send",
     "Settled",
     "Shape",
+    "Sight",
     "Signal",
+    "SignalQueued",
     "Snapshot",
     "Some",
     "Spawn",
     "Stamp",
     "Standing",
     "State",
+    "StateEntered",
+    "StateLeft",
     "Status",
     "Stepped",
+    "StopAsked",
     "Stopped",
+    "SystemClock",
     "Table",
+    "Tap",
     "TimedOut",
     "Timer",
+    "TimerFired",
+    "Told",
     "Torn",
     "Unconfirmed",
     "Unknown",
@@ -353,17 +499,24 @@ __all__ = [
     "Unstorable",
     "Verdict",
     "Wait",
+    "WaitClosed",
+    "WaitOpened",
+    "Watch",
+    "World",
     "WorldError",
     "Write",
     "WrongInput",
     "advance",
     "assign",
+    "batch_of",
     "begin",
     "canonical",
+    "chance",
     "checked_advance",
     "checked_recall",
     "checked_step",
     "compile_machine",
+    "counts_as_failure",
     "decode",
     "described",
     "diff",
@@ -379,10 +532,15 @@ __all__ = [
     "frame_at",
     "frame_of",
     "freeze",
+    "handle",
     "instants",
+    "kinds_from",
+    "kinds_of",
     "log_lines",
     "new_id",
+    "normal",
     "now",
+    "open_kernel",
     "opening_lines",
     "outcome_shape",
     "parse",
@@ -392,12 +550,14 @@ __all__ = [
     "recorded_lines",
     "replay",
     "scribe_of",
+    "seed_of",
     "shape_of",
     "snapshot_at",
     "stamp",
     "stamped",
     "standing_of",
     "step",
+    "tell",
     "unstorable",
     "verify_log",
     "versioned",

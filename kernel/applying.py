@@ -25,6 +25,9 @@ __all__ = ["Folding", "applied", "dated", "ordered_in", "unfolded"]
 LATE = ("effects", "end")
 """Parts of a frame that may point into the data, as it is after the entry."""
 
+SELDOM = ("abandoned", "halted", "parked", "line")
+"""Parts of a frame that are left out when they are empty; those that are there stand last, in this order."""
+
 IN_ORDER = ("effects", "timers")
 """Parts of a frame that keep the order of arrival."""
 
@@ -82,6 +85,8 @@ class Folding:
                     if self._pointing:
                         self._resolve()
                     frame[key] = edited(frame[key], edit, sources, self._owned)
+                elif key in SELDOM:
+                    _edit_seldom(frame, key, edit, sources)
                 elif key in frame:
                     in_order = key in IN_ORDER
                     frame[key] = edited(frame[key], edit, sources, None, in_order)
@@ -120,6 +125,20 @@ class Folding:
             frame.update(unfolded(frame))
             self._owned.clear()
         pointing.clear()
+
+
+def _edit_seldom(frame: dict[str, Tree], key: str, edit: Edit, sources: dict[str, Any]) -> None:
+    """Edit what a frame holds only if there is any."""
+    if key in frame and edit != []:
+        frame[key] = edited(frame[key], edit, sources)
+    elif key in frame:
+        del frame[key]
+    elif type(edit) is list and len(edit) == 1:
+        held = {key: edited(None, edit, sources)}
+        held |= {other: frame.pop(other) for other in SELDOM if other in frame}
+        frame.update({other: held[other] for other in SELDOM if other in held})
+    else:
+        raise BadEdit(f"there is no {key!r} to edit")
 
 
 def dated(outcome: Tree, at: Tree) -> Tree:

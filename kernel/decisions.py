@@ -6,13 +6,15 @@ Rule 2: a decision is about effects in flight, about the run's going on, or abou
 Left out on purpose: what only happened to a run and changes nothing (a note, a recovery): that is written, not stepped.
 """
 
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import frozen
 
 from detent.kernel.signals import Event, Fired, Happened, Problem
 
 __all__ = [
+    "FAR",
     "STARTED",
     "Abandoned",
     "Admitted",
@@ -28,6 +30,7 @@ __all__ = [
     "Queued",
     "Resumed",
     "Signal",
+    "is_whole",
 ]
 
 HaltStatus: TypeAlias = Literal["cancelled", "timed_out"]
@@ -47,6 +50,9 @@ class Life:
 
 
 STARTED = Life()
+
+FAR = 2**63 - 1
+"""The last time there is."""
 
 
 @frozen
@@ -105,7 +111,7 @@ class Halted:
 class Parked:
     """The author's code broke: nothing is stepped until it is mended. `signal` is what broke it.
 
-    Without a signal it is one that waits already: the oldest in the line, or a deferred event.
+    Without a signal it is one that waits already: that of `entry`, or else the oldest in the line, or a deferred event.
     """
 
     place: str
@@ -113,6 +119,7 @@ class Parked:
     callable: str
     problem: Problem
     signal: "Signal | None" = None
+    entry: int = 0
 
 
 @frozen
@@ -144,3 +151,51 @@ Decision: TypeAlias = (
     Held | Admitted | AttemptFailed | Abandoned | Halted | Parked | Queued | Resumed | Broke
 )
 Signal: TypeAlias = Event | Happened | Fired | Decision
+
+
+# -- what a decision has to look like
+
+
+def is_whole(decision: Decision) -> bool:
+    """Whether a decision says what it has to say, whatever its types promise. What it is about is not looked at."""
+    return _WHOLE[type(decision)](decision)
+
+
+def _is_count(value: object, least: int) -> bool:
+    return type(value) is int and least <= value <= FAR
+
+
+def _is_chance(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 1
+
+
+def _are_words(*values: object) -> bool:
+    return all(type(value) is str for value in values)
+
+
+def _are_ids(values: Any) -> bool:
+    return _is_exactly(values, tuple) and bool(values) and all(_is_count(one, 1) for one in values)
+
+
+def _is_exactly(value: object, kind: type) -> bool:
+    return type(value) is kind
+
+
+def _is_mistake(broke: Parked | Broke) -> bool:
+    said = _are_words(broke.place, broke.role, broke.callable)
+    return said and type(broke.problem) is Problem
+
+
+_WHOLE: Mapping[type, Callable[[Any], bool]] = {
+    Held: lambda one: (
+        _are_ids(one.effects) and _are_words(one.why) and bool(one.why) and _is_count(one.until, 0)
+    ),
+    Admitted: lambda one: _is_count(one.effect, 1) and _is_count(one.attempt, 1),
+    AttemptFailed: lambda one: _is_count(one.attempt, 1) and _is_chance(one.chance),
+    Abandoned: lambda one: _is_count(one.effect, 1),
+    Halted: lambda one: one.status in get_args(HaltStatus) and _are_words(one.reason),
+    Parked: lambda one: _is_mistake(one) and _is_count(one.entry, 0),
+    Queued: lambda one: True,
+    Resumed: lambda one: type(one.skip) is bool,
+    Broke: _is_mistake,
+}

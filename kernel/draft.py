@@ -4,6 +4,10 @@ Rule 1: a draft is made from a snapshot and becomes one; whoever drops it half-w
 Rule 2: what follows by itself follows in the order of SCXML: rows without an event, then internal events (what came
         to its end, what has settled), then the orders of the states that are still active.
 Rule 3: a state that is entered and left again within a macrostep orders nothing.
+Rule 4: while a run compensates, only the states that do so have anything under way; when none of them is active any
+        more, it ends as what halted it says.
+Rule 5: a run that has come to an end of its own lets its background come to an outcome; one that was cut short, or has
+        failed, stops everything.
 """
 
 from typing import Any
@@ -19,20 +23,20 @@ from detent.kernel.calls import (
     seconds,
     updated,
 )
-from detent.kernel.decisions import Signal
-from detent.kernel.definition import Doing, Each, outcome_name
+from detent.kernel.decisions import AttemptFailed, Halted, Signal
+from detent.kernel.definition import Doing, Each
+from detent.kernel.endings import CUT, halting, problem_of, unhandled, went_well
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.layout import Ladder, Layout, Plan
-from detent.kernel.signals import Ended, Event, Problem, Returned, Settled, Stopped
-from detent.kernel.snapshot import End, Pending, Snapshot, Timer
+from detent.kernel.signals import Event, Fired, Happened, InDoubt, Problem, Settled, Stopped
+from detent.kernel.snapshot import DEADLINE, LIMIT, End, InLine, Pending, Snapshot, Timer
 from detent.kernel.steps import Moved
 from detent.kernel.table import Node, Table
 from detent.kernel.values import moment
 
 __all__ = ["Draft"]
 
-GOOD_ENDS = ("completed", "completed_with_failures", "stopped")
-WITHOUT_RESULT = ("failed",)
+MICRO = 1_000_000
 
 
 class Draft:
@@ -50,9 +54,12 @@ class Draft:
         "doubts",
         "effects",
         "end",
+        "halted",
         "history",
         "layout",
+        "line",
         "ordered",
+        "parked",
         "queue",
         "stopped",
         "table",
@@ -82,6 +89,9 @@ class Draft:
         self.history = pending.history
         self.count = pending.count
         self.doubts = pending.doubts
+        self.halted = pending.halted
+        self.parked = pending.parked
+        self.line = pending.line
         self.queue: list[int | tuple[Fan, Settled[Any]]] = []
         self.working: dict[str, Node] = {}
         self.took: list[tuple[str, ...]] = []
@@ -130,13 +140,26 @@ class Draft:
 
     def finish(self, signal: Signal | None, form: str = "") -> Moved[Any]:
         """The snapshot the draft has become, and what the world is to do."""
-        if self.end is not None and self.before.end is None:
+        before = self.before.pending
+        if self.halted is not None:
+            self._compensate(self.halted)
+        if self.end is not None:
             self._close(self.end)
+        if self.line:
+            self.line = tuple(one for one in self.line if self._may_come(one))
         moved_away = self.layout.configuration != self.before.configuration
-        deferred = self.before.pending.deferred
-        offered = 0 if moved_away else self.before.pending.offered
         pending = Pending(
-            self.effects, self.timers, deferred, offered, self.history, self.count, self.doubts
+            self.effects,
+            self.timers,
+            before.deferred,
+            0 if moved_away else before.offered,
+            self.history,
+            self.count,
+            self.doubts,
+            before.abandoned,
+            self.halted,
+            self.parked,
+            self.line,
         )
         seq = self.before.seq + 1
         after = Snapshot(self.layout.configuration, self.data, seq, self.at, pending, self.end)
@@ -149,11 +172,36 @@ class Draft:
 
     def drop(self, found: Flight) -> None:
         """An effect is no longer in flight."""
-        self.effects = tuple(effect for effect in self.effects if effect is not found)
+        self.effects = tuple([effect for effect in self.effects if effect is not found])
 
-    def doubt(self, effect: int) -> None:
-        """Remember that nobody knows whether an effect happened whose state has been left."""
-        self.doubts = (*self.doubts, effect)
+    def record(self, flight: Flight, effect: int, event: Event) -> None:
+        """Take an outcome that is offered to nobody. In the background of a run that has ended, it may be a problem."""
+        if isinstance(flight, Fan):
+            self._replace(flight, flight.hear(effect - flight.id, event))
+        else:
+            self.drop(flight)
+        self.doubt(effect, event)
+        end = self.end
+        if end is not None and not (flight.is_stopping(effect) or went_well(event)):
+            self.end = evolve(end, failures=(*end.failures, problem_of(event, flight.form)))
+
+    def doubt(self, effect: int, event: Event) -> None:
+        """Remember if nobody knows whether an effect happened of which nobody hears."""
+        if isinstance(event, InDoubt):
+            self.doubts = (*self.doubts, effect)
+
+    def start(self, row: str, due: int) -> None:
+        """Start a timer of the run itself."""
+        self.timers = (*self.timers, Timer(self._next(1), "", row, due))
+
+    def stop(self) -> None:
+        """Stop everything that is left."""
+        self._leave(frozenset(node.name for node in self.table.nodes))
+        self.timers = ()
+
+    def leave_to_compensation(self) -> None:
+        """Stop everything but what the states have under way that compensate."""
+        self._leave(frozenset(node.name for node in self.table.nodes if not node.compensates))
 
     def drop_timer(self, timer: Timer) -> None:
         """A timer no longer waits."""
@@ -166,7 +214,7 @@ class Draft:
         if after.stopping or not isinstance(form, Each):
             self._replace(fan, after)
             return
-        if form.stop_on_failure and not _went_well(event):
+        if form.stop_on_failure and not went_well(event):
             halted = Stopped(str(fan.id + index), at=moment(self.at))
             after, stopped = after.stop_others(halted)
             self.stopped += stopped
@@ -204,11 +252,15 @@ class Draft:
 
     def _order(self) -> None:
         """Give the orders of the states that were entered and are still active, and start their timers."""
-        working = sorted(self.working.values(), key=lambda node: node.index)
+        working = [*self.working.values()]
         self.working = {}
+        if len(working) > 1:
+            working.sort(key=lambda node: node.index)
+        if self.halted is not None:
+            working = [node for node in working if node.compensates]
         for node in working:
             for row in node.after:
-                due = self.at + round(seconds(row, self.data) * 1_000_000)
+                due = self.at + round(seconds(row, self.data) * MICRO)
                 timer = Timer(self._next(1), node.name, row.id, due)
                 self.timers = (*self.timers, timer)
             for form in node.forms:
@@ -258,22 +310,51 @@ class Draft:
             self.stopped += stopped
             kept += [] if left is None else [left]
         self.effects = tuple(kept)
-        self.timers = tuple(timer for timer in self.timers if timer.owner not in owners)
+        self.timers = tuple(
+            timer for timer in self.timers if timer.owner not in owners or timer.row == DEADLINE
+        )
+
+    def _compensate(self, halted: Halted) -> None:
+        """Go on compensating, or end as what halted the run says."""
+        nodes = self.table.nodes
+        if self.end is None and not any(nodes[index].compensates for index in self.layout.active):
+            self.end = End(halted.status)
+        if self.end is not None:
+            self.end = End(halted.status, None, (halting(halted), *self.end.failures))
+            self.halted = None
+        elif self.before.pending.halted is None:
+            self._limit(self.table.machine.compensation_limit)
 
     def _close(self, end: End) -> None:
-        """The run has come to its end: everything in flight is stopped, and there is a result."""
-        self._leave(frozenset(node.name for node in self.table.nodes))
-        if end.status not in WITHOUT_RESULT:
-            result = self.table.machine.result
-            self.end = evolve(end, value=resulting(result, self.data, self.table.name))
+        """The run has come to its end: what is in flight is stopped, and there is a result, unless it was cut short."""
+        if self.before.end is None:
+            is_cut = end.status in CUT
+            self._leave(frozenset(node.name for node in self.table.nodes[not is_cut :]))
+            self.timers = ()
+            if not is_cut:
+                self._wait_for_background()
+                result = self.table.machine.result
+                self.end = evolve(end, value=resulting(result, self.data, self.table.name))
+        if not self.effects:
+            self.timers = ()
+            self.line = ()
 
+    def _wait_for_background(self) -> None:
+        """Let what the machine itself has under way come to an outcome, for some time. Nothing else begins."""
+        for flight in self.effects:
+            if isinstance(flight, Fan) and not flight.stopping:
+                self._replace(flight, flight.only_begun())
+        if any(not flight.stopping for flight in self.effects):
+            self._limit(self.table.machine.background_limit)
 
-def unhandled(owner: str, form: str, event: Event) -> Problem:
-    """Why a run fails to which something happened that no row is for."""
-    what = outcome_name(form, type(event))
-    where = f"state {owner!r}" if owner else "the machine"
-    return Problem("unhandled", f"no row of {where} takes {what}")
+    def _limit(self, seconds: float) -> None:
+        self.start(LIMIT, self.at + round(seconds * MICRO))
 
-
-def _went_well(event: Event) -> bool:
-    return isinstance(event, Returned) or (isinstance(event, Ended) and event.status in GOOD_ENDS)
+    def _may_come(self, waiting: InLine) -> bool:
+        """Whether what waits in the line is still something that can happen."""
+        signal = waiting.signal
+        if isinstance(signal, Happened | AttemptFailed):
+            return any(flight.has(signal.effect) for flight in self.effects)
+        if isinstance(signal, Fired):
+            return any(timer.id == signal.timer for timer in self.timers)
+        return True

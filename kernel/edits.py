@@ -67,7 +67,7 @@ def edited(
     owned: Owned | None = None,
     in_order: bool = False,
 ) -> Tree:
-    """A tree after an edit. With `in_order`, keys that are new come last.
+    """A tree after an edit. With `in_order`, as in a `$fan`, keys that are new come last.
 
     Without `sources`, references stay as they are. What is `owned` is changed in place; what has to be copied is owned
     from then on.
@@ -165,7 +165,7 @@ def _edited_object(
             elif key == "$set":
                 after[key] = _exchanged(after[key], inner, sources)
             else:
-                after[key] = edited(after[key], inner, sources, owned)
+                after[key] = edited(after[key], inner, sources, owned, key == "$fan")
         elif type(inner) is list and len(inner) == 1 and _is_map(after) and key[:1] != "$":
             after[key] = _value(inner[0], sources)
             has_more = True

@@ -30,6 +30,8 @@ __all__ = [
     "read_entry",
     "read_header",
     "sealed",
+    "unwritten",
+    "write_header",
 ]
 
 FORMAT = 1
@@ -47,9 +49,12 @@ class Origin:
     hash: str
 
 
-@frozen
+@frozen(weakref_slot=False)
 class Header:
-    """The first line of a run: which machine it is a run of, by name and digests, and when it began."""
+    """The first line of a run: which machine it is a run of, by name and digests, and when it began.
+
+    `seed` is what its chance comes from, `deadline` when its time is over; of a fork both are its parent's business.
+    """
 
     run: str
     machine: str
@@ -57,6 +62,8 @@ class Header:
     rules: str
     at: int = 0
     origin: Origin | None = None
+    seed: int | None = None
+    deadline: int | None = None
     body: bytes = field(default=b"", repr=False, eq=False, kw_only=True)
     hash: str = field(default="", kw_only=True)
 
@@ -99,10 +106,20 @@ def chained(previous: str, body: bytes) -> str:
     return blake2b(bytes.fromhex(previous) + body, digest_size=32).hexdigest()
 
 
-def write_header(header: Header) -> Header:
-    """A header with its bytes and its hash."""
+def unwritten(header: Header) -> Header:
+    """A header whose bytes and hash are made later (`write_header`). Raises WrongInput if its run has a wrong id."""
     if not header.run:
         raise WrongInput("a run needs an id")
+    try:
+        header.run.encode()
+    except UnicodeEncodeError:
+        raise WrongInput(f"{header.run!r} cannot be the id of a run: it has no spelling") from None
+    return header
+
+
+def write_header(header: Header) -> Header:
+    """A header with its bytes and its hash. Raises WrongInput if its run has a wrong id."""
+    unwritten(header)
     said: dict[str, Tree] = {
         "detent": FORMAT,
         "run": header.run,
@@ -111,13 +128,14 @@ def write_header(header: Header) -> Header:
         "rules": header.rules,
         "at": header.at,
     }
+    if header.seed is not None:
+        said["seed"] = header.seed
+    if header.deadline is not None:
+        said["deadline"] = header.deadline
     origin = header.origin
     if origin is not None:
         said["origin"] = {"run": origin.run, "seq": origin.seq, "hash": origin.hash}
-    try:
-        return read_header(spelled(said))
-    except UnicodeEncodeError:
-        raise WrongInput(f"{header.run!r} cannot be the id of a run: it has no spelling") from None
+    return read_header(spelled(said))
 
 
 def entry_body(entry: Entry) -> bytes:
@@ -172,7 +190,8 @@ def read_header(body: bytes) -> Header:
     except ValueError:
         raise Unreadable("this is no header: the hash of its origin is none") from None
     names = (given.run, given.machine, given.shape, given.rules)
-    return Header(*names, given.at, origin, body=body, hash=digest)
+    rest = (given.at, origin, given.seed, given.deadline)
+    return Header(*names, *rest, body=body, hash=digest)
 
 
 def read_entry(body: bytes, hash: str) -> Entry:
@@ -213,6 +232,8 @@ _HEADER = strict(
     ("shape", str),
     ("rules", str),
     ("at", int),
+    ("seed", int | None, None),
+    ("deadline", int | None, None),
     ("origin", dict[str, Any] | None, None),
 )
 _ORIGIN = strict(("run", str), ("seq", int), ("hash", str))

@@ -4,39 +4,61 @@
       AuthorError
         BrokenBegin
         EndlessWalk
+        IncompleteWorld
         InvalidExpression
         InvalidMachine
         Unstorable
       CallerError
+        AlreadyAnswered
+        KernelClosed
+        LineFull
         NoSuchEffect
         NoSuchEntry
         NoSuchRun
+        NoSuchWait
+        NotServed
+        OwnResult
+        RunExists
         Unreadable
         WrongInput
       KernelBug
       WorldError
         DamagedLog
+        RunEnded
+        RunLost
 
 Rule 1: a message names the machine, the place, the value, and what would have been right.
 Rule 2: the step raises none of these: what goes wrong inside it is an answer (Rejected, Broken).
 """
 
+from typing import Any
+
 from attrs import frozen
 
 __all__ = [
+    "AlreadyAnswered",
     "AuthorError",
     "BrokenBegin",
     "CallerError",
     "DamagedLog",
     "DetentError",
     "EndlessWalk",
+    "IncompleteWorld",
     "InvalidExpression",
     "InvalidMachine",
     "KernelBug",
+    "KernelClosed",
+    "LineFull",
     "Mistake",
     "NoSuchEffect",
     "NoSuchEntry",
     "NoSuchRun",
+    "NoSuchWait",
+    "NotServed",
+    "OwnResult",
+    "RunEnded",
+    "RunExists",
+    "RunLost",
     "Unreadable",
     "Unstorable",
     "WorldError",
@@ -144,3 +166,49 @@ class NoSuchEntry(CallerError):
 
 class NoSuchRun(CallerError):
     """A journal was asked about a run that is not in it."""
+
+
+class IncompleteWorld(AuthorError):
+    """A world in which a machine could not run: something it needs is missing, or is there twice."""
+
+
+class NotServed(CallerError):
+    """A kernel was asked to run a machine that is not one of its world's."""
+
+
+class RunExists(CallerError):
+    """There is a run of that id already, of another machine or with another input."""
+
+
+class NoSuchWait(CallerError):
+    """An answer was given to a question that nobody has asked."""
+
+
+class AlreadyAnswered(CallerError):
+    """An answer was given to a question that is no longer open."""
+
+
+class OwnResult(CallerError):
+    """A handler waits for the end of its own run, which waits for the handler."""
+
+
+class LineFull(CallerError):
+    """A run has more before it than its kernel keeps: nothing was sent, try again later."""
+
+
+class KernelClosed(CallerError):
+    """A kernel was asked for something after it was closed, or while it closes."""
+
+
+class RunEnded(WorldError):
+    """A run came to an end without a result; `end` says which."""
+
+    def __init__(self, run: str, end: Any) -> None:
+        self.run = run
+        self.end = end
+        said = "; ".join(f"{one.kind}: {one.message}" for one in end.failures)
+        super().__init__(f"run {run!r} {end.status}" + (f": {said}" if said else ""))
+
+
+class RunLost(WorldError):
+    """Another kernel owns the run now; what was asked of it here may or may not have been done."""

@@ -4,7 +4,7 @@ Rule 1: these are values, like the snapshot that holds them: what changes is a n
 Rule 2: one outcome among ten thousand costs about as much as one among ten.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from attrs import evolve, frozen
@@ -16,7 +16,7 @@ from detent.kernel.values import FrozenMap
 __all__ = ["Fan", "Flight", "Ordered"]
 
 
-@frozen
+@frozen(weakref_slot=False)
 class Ordered:
     """One effect: which state ordered it, by which form, what, and when.
 
@@ -41,9 +41,26 @@ class Ordered:
         """Which form of an Each gave the order of that id."""
         return self.part
 
+    def life_of(self, effect: int) -> Life:
+        """How far the effect of that id has come."""
+        return self.life
+
+    def is_stopping(self, effect: int) -> bool:
+        """Whether the effect of that id was asked to stop."""
+        return self.stopping
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it has not begun, or not again."""
+        return bool(self.life.held)
+
+    def living(self, lives: Mapping[int, Life]) -> "Ordered":
+        """The effect when effects, by id, have come so far."""
+        return evolve(self, life=lives.get(self.id, self.life))
+
     def stop(self, unsent: frozenset[int]) -> "tuple[Ordered | None, tuple[int, ...]]":
-        """The effect once its state was left, and what the world is asked to stop."""
-        if self.id in unsent:
+        """The effect once its state was left, and what the world is asked to stop. What is held never ran."""
+        if self.id in unsent or self.life.held:
             return None, ()
         return evolve(self, stopping=True), (self.id,)
 
@@ -82,6 +99,30 @@ class Fan:
         """Which form of an Each gave the order of that id."""
         return self.orders[effect - self.id][0]
 
+    def life_of(self, effect: int) -> Life:
+        """How far the effect of that id has come."""
+        return self.lives.get(effect - self.id, STARTED)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether any of the orders has not begun, or not again."""
+        return any(life.held for life in self.lives.values())
+
+    def is_stopping(self, effect: int) -> bool:
+        """Whether the effect of that id was asked to stop."""
+        return self.stopping or bool(self.asked >> (effect - self.id) & 1)
+
+    def living(self, lives: Mapping[int, Life]) -> "Fan":
+        """The fan when effects, by id, have come so far."""
+        own = {id - self.id: life for id, life in lives.items() if self.has(id)}
+        if len(own) == 1:
+            ((index, life),) = own.items()
+            one = self.lives.drop(index) if life == STARTED else self.lives.set(index, life)
+            return evolve(self, lives=one)
+        every = {**self.lives, **own}
+        kept = {index: life for index, life in every.items() if life != STARTED}
+        return evolve(self, lives=FrozenMap(kept))
+
     def under_way(self) -> tuple[int, ...]:
         """The orders that were begun and have no outcome yet."""
         return tuple(index for index in range(self.begun) if self.open >> index & 1)
@@ -97,7 +138,10 @@ class Fan:
         while heard and len(heard[-1]) == len(block):
             block = heard[-1] + block
             heard = heard[:-1]
-        return evolve(self, open=self.open & ~(1 << index), heard=(*heard, block))
+        lives = self.lives
+        if lives and index in lives:
+            lives = lives.drop(index)
+        return evolve(self, open=self.open & ~(1 << index), heard=(*heard, block), lives=lives)
 
     def begin(self, at_most: int | None) -> "tuple[Fan, tuple[Ordered, ...]]":
         """The fan when as many orders have begun as may be under way at once, and those that begin."""
@@ -112,22 +156,34 @@ class Fan:
     def stop_others(self, stopped: Event) -> "tuple[Fan, tuple[int, ...]]":
         """The fan when an order has failed that takes the others with it, and what the world is asked to stop.
 
-        Those that were not begun have their outcome now.
+        Those that were not begun, or are held, have their outcome now.
         """
-        asking = [i for i in self.under_way() if not self.asked >> i & 1]
+        held = self._held()
+        asking = [i for i in self.under_way() if not self.asked >> i & 1 and i not in held]
         fan = evolve(self, asked=self.asked | sum(1 << i for i in asking), begun=len(self.orders))
-        for waiting in range(self.begun, len(self.orders)):
+        for waiting in (*sorted(held), *range(self.begun, len(self.orders))):
             fan = fan.hear(waiting, stopped)
         return fan, tuple(self.id + i for i in asking)
 
     def stop(self, unsent: frozenset[int]) -> "tuple[Fan | None, tuple[int, ...]]":
-        """The fan once its state was left, and what the world is asked to stop."""
-        sent = [i for i in self.under_way() if self.id + i not in unsent]
+        """The fan once its state was left, and what the world is asked to stop. What is held never ran."""
+        held = self._held()
+        sent = [i for i in self.under_way() if self.id + i not in unsent and i not in held]
         if not sent:
             return None, ()
         open = sum(1 << i for i in sent)
         asking = tuple(self.id + i for i in sent if not self.asked >> i & 1)
-        return evolve(self, open=open, asked=open, stopping=True), asking
+        lives = self.lives
+        if lives:
+            lives = FrozenMap({i: life for i, life in lives.items() if open >> i & 1})
+        return evolve(self, open=open, asked=open, stopping=True, lives=lives), asking
+
+    def only_begun(self) -> "Fan":
+        """The fan when no more orders begin: only those that were begun are open."""
+        return evolve(self, open=self.open & ((1 << self.begun) - 1))
+
+    def _held(self) -> frozenset[int]:
+        return frozenset(i for i, life in self.lives.items() if life.held)
 
     def _ordered(self, index: int) -> Ordered:
         part, order = self.orders[index]

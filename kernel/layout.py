@@ -164,8 +164,11 @@ def lay_out(table: AnyTable, configuration: tuple[str, ...]) -> Layout | None:
 
 
 def first_plan(table: AnyTable) -> Plan:
-    """What beginning a run changes."""
-    return _plan(Layout(table, (), (), ()), (), beginning(table))
+    """What beginning a run changes. Worked out once."""
+    if not table.first:
+        table.first.append(_plan(Layout(table, (), (), ()), (), beginning(table)))
+    plan: Plan = table.first[0]
+    return plan
 
 
 def _is_legal(table: AnyTable, active: tuple[int, ...]) -> bool:
@@ -201,7 +204,16 @@ def _plan(layout: Layout, rows: Ladder, moved: Move) -> Plan:
     leaving = frozenset(nodes[i].name for i in moved.left if nodes[i].forms or nodes[i].after)
     entered = [nodes[i] for i in moved.entered]
     working = tuple(node for node in entered if node.forms or node.after)
-    stirring = leaving or working or moved.recorded or moved.ended or moved.end or after.always
+    compensated = any(nodes[i].compensates for i in moved.left)
+    stirring = (
+        compensated
+        or leaving
+        or working
+        or moved.recorded
+        or moved.ended
+        or moved.end
+        or after.always
+    )
     return Plan(
         tuple(row.id for row in rows),
         tuple(row for row in rows if row.update is not None),

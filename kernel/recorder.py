@@ -1,7 +1,7 @@
 """From answers to entries: what a run's log is told of each step.
 
 Rule 1: one answer, one entry, with a number one higher than the one before. Rejected and Broken answers are none,
-        unless they say what became of an event that had been deferred; an Ignored one is none unless it has a key.
+        unless they say what became of what had waited; an Ignored one is none unless it has a key.
 Rule 2: a checkpoint is due when the last one and what followed are more than twice the present frame, and 16 kB. So
         what is stored grows as what happened does, and whoever loads a run reads little more than its frame twice.
 """
@@ -20,11 +20,11 @@ from detent.kernel.entries import (
     chained,
     entry_body,
     sealed,
+    unwritten,
     write_header,
 )
-from detent.kernel.flights import Fan
+from detent.kernel.flights import Fan, Flight
 from detent.kernel.scribe import Scribe, scribe_of
-from detent.kernel.signals import Happened
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.steps import Deferred, Ignored, Moved, Rejected, Stepped
 from detent.kernel.table import Table
@@ -32,7 +32,7 @@ from detent.kernel.values import FrozenMap, tree
 from detent.kernel.vault import LARGE, Beside, Key, stowed
 from detent.kernel.wire import Tree, spelled
 
-__all__ = ["ANSWERS", "Head", "Recorded", "Recorder"]
+__all__ = ["ANSWERS", "NOWHERE", "Head", "Recorded", "Recorder"]
 
 SMALL = 16_384  # bytes: a log of fewer is read in one piece anyway
 ANSWERS: dict[type, AnswerWord] = {
@@ -56,6 +56,10 @@ class Head:
     unread: int = 0
     least: int = 0
     flying: Mapping[int, int] = field(factory=dict[int, int])
+
+
+NOWHERE = Head("")
+"""The head of a log that has no lines so far."""
 
 
 @frozen
@@ -90,9 +94,20 @@ class Recorder:
         """The first secret or personal field that is written as it is, for want of a key; empty if there is none."""
         return self.scribe.sealed if self._key is None else ""
 
-    def header(self, run: str, at: int = 0) -> Header:
+    def header(
+        self, run: str, at: int = 0, seed: int | None = None, deadline: int | None = None
+    ) -> Header:
         """The first line of a new run."""
-        return write_header(Header(run, self.table.name, self.table.shape, self.table.rules, at))
+        return write_header(self.opening(run, at, seed, deadline))
+
+    def opening(
+        self, run: str, at: int = 0, seed: int | None = None, deadline: int | None = None
+    ) -> Header:
+        """The first line of a new run, before it has bytes and a hash. Raises WrongInput if the id is none."""
+        table = self.table
+        return unwritten(
+            Header(run, table.name, table.shape, table.rules, at, None, seed, deadline)
+        )
 
     def begin(self, header: Header, begun: Stepped[Any], input: object) -> Recorded:
         """The first entry of a run: what it began with. Raises Unstorable, which names the place."""
@@ -109,8 +124,7 @@ class Recorder:
                 return None
             after = evolve(after, seq=before.seq + 1)
         signal: Any = stepped.signal
-        flights = before.pending.effects if isinstance(signal, Happened) else ()
-        event = self.scribe.write_signal(signal, flights, after.at)
+        event = self.scribe.write_signal(signal, before.pending.effects, after.at)
         return self._recorded(head, before, stepped, after, event, key)
 
     def note(self, head: Head, before: Snapshot[Any], event: dict[str, Tree], at: int) -> Recorded:
@@ -219,21 +233,34 @@ def _measured(
         "offered": pending.offered,
         "history": pending.history,
         "doubts": pending.doubts,
+        "abandoned": pending.abandoned,
+        "halted": pending.halted,
+        "parked": pending.parked,
+        "line": pending.line,
     }
     shed = sum(_shed(change[key], held[key]) for key in change.keys() & held.keys())
+    shed += sum(len(key) + 4 for key, edit in change.items() if edit == [])
     edits: Any = change.get("effects", {})
     if after.pending.effects is not pending.effects:
         here = {flight.id for flight in after.pending.effects}
         for flight in pending.effects:
             if flight.id not in here:
                 shed += head.flying.get(flight.id, 0)
-            elif str(flight.id) in edits:  # asked to stop, perhaps, and others were so far
-                shed += 8 + 8 * flight.asked.bit_count() if isinstance(flight, Fan) else 8
+            elif str(flight.id) in edits:
+                shed += _shed_of(flight)
     if after.pending.timers is not pending.timers:
         shed += sum(
             len(spelled(tree(one))) for one in pending.timers if one not in after.pending.timers
         )
     return Head(hash, unread, max(0, head.least - shed), head.flying)
+
+
+def _shed_of(flight: Flight) -> int:
+    """How many bytes of an effect go away at most that stays in flight: it is asked to stop, or its life goes on."""
+    if isinstance(flight, Fan):
+        lives = len(spelled(tree(flight.lives))) if flight.lives else 0
+        return 8 + 8 * flight.asked.bit_count() + lives
+    return 8 + len(spelled(tree(flight.life)))
 
 
 def _shed(edit: Tree, old: Any) -> int:

@@ -1,52 +1,44 @@
 """Everything a run writes down, as trees, and back: its signals, its orders, its snapshots.
 
 A snapshot as a tree is called a frame: `in` (the active states), `data`, `effects` and `timers` by id, `deferred`,
-`offered`, `history`, `count`, `doubts`, `end`, and `seq` and `at` beside them. Names in it are short, since every
-change repeats some of them; docs/log-format.md says what each holds.
+`offered`, `history`, `count`, `doubts`, `end`, and `seq` and `at` beside them; `abandoned`, `halted`, `parked` and
+`line` are left out as long as they are empty. Names in it are short, since every change repeats some of them;
+docs/log-format.md says what each holds.
 
 Rule 1: a frame can be read without anybody's code; a snapshot is made of it only by the machine's own classes.
 Rule 2: what is written is checked against the annotations first, so that what was written can be read.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from detent.kernel.codec import Codec, Misfit, classes_in
-from detent.kernel.compiler import outcome_shape, returned_shape
-from detent.kernel.decisions import Signal
+from detent.kernel.codec import Misfit
+from detent.kernel.decisions import STARTED
 from detent.kernel.definition import Each
-from detent.kernel.errors import Unreadable, Unstorable
+from detent.kernel.errors import Unreadable
 from detent.kernel.flights import Fan, Flight, Ordered
-from detent.kernel.shapes import (
-    Record,
-    Shape,
-    returns,
-    shape_of,
-)
+from detent.kernel.reports import Reports
+from detent.kernel.shapes import Shape
 from detent.kernel.signals import (
-    Declined,
-    Ended,
     Event,
-    Failed,
-    Fired,
-    Happened,
-    InDoubt,
-    Problem,
-    Returned,
-    Stopped,
-    TimedOut,
 )
-from detent.kernel.snapshot import End, Kept, Pending, Snapshot, Timer
-from detent.kernel.stored import first_sealed, forms_of, input_shape, order_shape
+from detent.kernel.snapshot import End, InLine, Kept, Pending, Snapshot, Timer
+from detent.kernel.stored import forms_of, order_shape
 from detent.kernel.table import Table
-from detent.kernel.values import FrozenMap, moment
-from detent.kernel.wire import Tree, under
+from detent.kernel.values import FrozenMap
+from detent.kernel.wire import Tree
+from detent.kernel.wording import (
+    PROBLEM,
+    read_halted,
+    read_life,
+    read_parked,
+    write_halted,
+    write_life,
+    write_parked,
+)
 
 __all__ = ["EMPTY", "Scribe", "bits", "scribe_of"]
-
-D = TypeVar("D")
 
 EMPTY: dict[str, Tree] = {
     "seq": 0,
@@ -64,11 +56,6 @@ EMPTY: dict[str, Tree] = {
 }
 """The frame before a run begins."""
 
-PROBLEM = shape_of(Problem)
-TIMED = (Returned, Failed, TimedOut, InDoubt, Declined, Stopped, Ended)
-"""The outcomes that say when they came."""
-NOT_AT_ALL = timedelta(0)
-
 
 def scribe_of(table: Table[Any, Any, Any]) -> "Scribe":
     """The scribe of a table, made once."""
@@ -81,116 +68,15 @@ def scribe_of(table: Table[Any, Any, Any]) -> "Scribe":
 _SCRIBES: WeakKeyDictionary[Table[Any, Any, Any], "Scribe"] = WeakKeyDictionary()
 
 
-class Scribe:
+class Scribe(Reports):
     """Writes and reads what runs of one machine are made of."""
-
-    def __init__(self, table: Table[Any, Any, Any]) -> None:
-        machine = table.machine
-        self.table_name = table.name
-        self.forms = table.forms
-        self.data = shape_of(machine.data)
-        self.input = input_shape(machine)
-        self.result = self.data if machine.result is None else shape_of(returns(machine.result))
-        self.events = {kind.__name__: shape_of(kind) for kind in table.events}
-        self.names = {node.name: node.name for node in table.nodes}
-        self.possible = table.possible
-        shapes = [self.data, self.input, self.result, PROBLEM, *self.events.values()]
-        for form in table.forms.values():
-            for inner in forms_of(form):
-                shapes += [order_shape(inner), returned_shape(inner)]
-                shapes += [outcome_shape(inner, kind) for kind in inner.possible]
-        classes = classes_in([*table.shapes, *shapes])
-        self.codec = Codec(classes)
-        self.sealed = first_sealed(classes, {"its input": self.input, "its result": self.result})
-        """The first field that is secret or personal, for a message; empty if there is none."""
-        self.has_seals = bool(self.sealed)
-        self._outcomes: dict[tuple[str, int, type], Shape] = {}
-        self._orders: dict[tuple[str, int], Shape] = {}
-        self._kinds: dict[tuple[str, int], dict[str, type[Event]]] = {}
-
-    # -- signals
-
-    def write_signal(
-        self, signal: Signal, flights: Iterable[Flight], at: int | None = None
-    ) -> Tree:
-        """A signal as a tree: an event as it is, an outcome and a timer with their ids.
-
-        An outcome that came at that time does not say when.
-        """
-        if isinstance(signal, Fired):
-            return {"$fired": signal.timer}
-        if isinstance(signal, Happened):
-            flight = _flight(flights, signal.effect)
-            shape = self.outcome(flight, signal.effect, type(signal.event))
-            without = "at" if at is not None and _came_at(signal.event, at) else ""
-            written = self.codec.write(shape, signal.event, without)
-            return {"$happened": [signal.effect, written]}
-        return self.codec.write(self.event_shape(type(signal)), signal)
-
-    def read_signal(self, written: Tree, flights: Iterable[Flight], at: int = 0) -> Signal:
-        """The signal that a tree stands for, in an entry of that time. Raises Unreadable."""
-        if type(written) is dict and "$fired" in written:
-            timer = written["$fired"]
-            if type(timer) is not int:
-                raise Unreadable(f"{timer!r} is no id of a timer")
-            return Fired(timer)
-        if type(written) is dict and "$happened" in written:
-            happened = written["$happened"]
-            if type(happened) is not list or len(happened) != 2 or type(happened[0]) is not int:
-                raise Unreadable(f"{happened!r} is no id of an effect with its outcome")
-            effect, outcome = happened[0], happened[1]
-            flight = _flight(flights, effect)
-            return Happened(effect, self._read_outcome(flight, effect, outcome, at))
-        sent: Event = self.codec.read(self._named(written), written)
-        return sent
-
-    def event_shape(self, kind: type) -> Shape:
-        """The shape of an event that can be sent."""
-        shape = self.events.get(kind.__name__)
-        if isinstance(shape, Record) and shape.kind is kind:
-            return shape
-        raise Unstorable(f"machine {self.table_name!r} knows no event {kind.__name__}")
-
-    def outcome(self, flight: Flight, effect: int, kind: type[Event]) -> Shape:
-        """The shape of an outcome of an effect in flight."""
-        place = (flight.form, flight.part_of(effect), kind)
-        known = self._outcomes.get(place)
-        if known is None:
-            form = forms_of(self.forms[flight.form])[place[1]]
-            known = self._outcomes[place] = outcome_shape(form, kind)
-        return known
-
-    def _read_outcome(
-        self, flight: Flight, effect: int, written: Any, at: int | None = None
-    ) -> Event:
-        name = under(written, "$")
-        place = (flight.form, flight.part_of(effect))
-        kinds = self._kinds.get(place)
-        if kinds is None:
-            possible = (*self.possible[place], Stopped)
-            kinds = self._kinds[place] = {kind.__name__: kind for kind in possible}
-        kind = kinds.get(name) if type(name) is str else None
-        if kind is None:
-            raise Unreadable(f"{name} cannot come of {flight.form!r}")
-        shape = self.outcome(flight, effect, kind)
-        if at is None or kind not in TIMED or "at" in written:
-            event: Event = self.codec.read(shape, written)
-        else:
-            event = self.codec.read(shape, written, at=moment(at))
-        return event
-
-    def _named(self, written: Tree) -> Shape:
-        name = under(written, "$")
-        if type(name) is not str or name not in self.events:
-            raise Unreadable(f"machine {self.table_name!r} knows no event {name}")
-        return self.events[name]
 
     # -- frames
 
     def frame(self, snapshot: Snapshot[Any]) -> dict[str, Tree]:
         """A snapshot as a tree. Raises Unstorable if something in it is not what its annotation says."""
         pending = snapshot.pending
-        return {
+        frame: dict[str, Tree] = {
             "seq": snapshot.seq,
             "at": snapshot.at,
             "in": list(snapshot.configuration),
@@ -204,6 +90,24 @@ class Scribe:
             "doubts": list(pending.doubts),
             "end": self.write_end(snapshot.end),
         }
+        return frame | self.rest(pending)
+
+    def rest(self, pending: Pending) -> dict[str, Tree]:
+        """What a frame holds only if there is any."""
+        rest: dict[str, Tree] = {}
+        if pending.abandoned:
+            rest["abandoned"] = list(pending.abandoned)
+        if pending.halted is not None:
+            rest["halted"] = write_halted(self.codec, pending.halted)
+        if pending.parked is not None:
+            rest["parked"] = write_parked(self.codec, pending.parked)
+        if pending.line:
+            rest["line"] = [self.write_in_line(one, pending.effects) for one in pending.line]
+        return rest
+
+    def write_in_line(self, waiting: InLine, flights: Iterable[Flight]) -> Tree:
+        """What waits in the line, and the entry that put it there."""
+        return [self.write_signal(waiting.signal, flights), waiting.seq]
 
     def write_kept(self, kept: Kept) -> Tree:
         """A deferred event, and the entry that deferred it."""
@@ -229,13 +133,18 @@ class Scribe:
         start: list[Tree] = [flight.owner, flight.form, flight.at]
         if isinstance(flight, Ordered):
             order = self.codec.write(self.order(flight.form, flight.part), flight.order)
-            more: list[Tree] = [flight.part, flight.stopping]
-            return [*start, order, *(more if flight.part or flight.stopping else ())]
+            return [*start, order, *self.behind(flight)]
         orders = (
             [part, self.codec.write(self.order(flight.form, part), order)]
             for part, order in flight.orders
         )
         return [*start, {"$fan": self.write_fan(flight, list(orders))}]
+
+    def behind(self, flight: Ordered) -> list[Tree]:
+        """What stands behind the order of an effect in flight, if there is more to say."""
+        if flight.life != STARTED:
+            return [flight.part, flight.stopping, write_life(self.codec, flight.life)]
+        return [flight.part, flight.stopping] if flight.part or flight.stopping else []
 
     def write_fan(self, fan: Fan, orders: list[Tree]) -> dict[str, Tree]:
         """What an Each has in flight beside its orders."""
@@ -245,7 +154,13 @@ class Scribe:
             "asked": list(bits(fan.asked)),
             "heard": [self.write_heard(fan, one) for block in fan.heard for one in block],
             "stopping": fan.stopping,
+            **({"lives": self.write_lives(fan)} if fan.lives else {}),
         }
+
+    def write_lives(self, fan: Fan) -> dict[str, Tree]:
+        """How far the orders of an Each have come, by place."""
+        places = sorted((str(place), life) for place, life in fan.lives.items())
+        return {place: write_life(self.codec, life) for place, life in places}
 
     def write_heard(self, fan: Fan, one: tuple[int, Event]) -> Tree:
         """One outcome of an Each, with the place of its order."""
@@ -269,8 +184,13 @@ class Scribe:
             ) from None
 
     def _snapshot(self, frame: Any) -> Snapshot[Any]:
+        end = self._end(frame["end"])
+        effects = tuple(
+            self._flight(int(id), flight, end is not None)
+            for id, flight in frame["effects"].items()
+        )
         pending = Pending(
-            effects=tuple(self._flight(int(id), flight) for id, flight in frame["effects"].items()),
+            effects=effects,
             timers=tuple(Timer(int(id), *timer) for id, timer in frame["timers"].items()),
             deferred=tuple(
                 Kept(self.codec.read(self._named(event), event), seq)
@@ -282,11 +202,23 @@ class Scribe:
             ),
             count=frame["count"],
             doubts=tuple(frame["doubts"]),
+            **self._read_rest(frame, effects),
         )
         data = self.codec.read(self.data, frame["data"])
         states = tuple(map(self._state, frame["in"]))
-        end = self._end(frame["end"])
         return Snapshot(states, data, frame["seq"], frame["at"], pending, end)
+
+    def _read_rest(self, frame: Any, flights: tuple[Flight, ...]) -> dict[str, Any]:
+        halted, parked = frame.get("halted"), frame.get("parked")
+        return {
+            "abandoned": tuple(frame.get("abandoned", ())),
+            "halted": None if halted is None else read_halted(self.codec, halted),
+            "parked": None if parked is None else read_parked(self.codec, parked),
+            "line": tuple(
+                InLine(self.read_signal(signal, flights, None), seq)
+                for signal, seq in frame.get("line", ())
+            ),
+        }
 
     def _state(self, name: str) -> str:
         """The table's own text for a state, so that comparing configurations is comparing pointers."""
@@ -300,15 +232,17 @@ class Scribe:
         failures = tuple(self.codec.read(PROBLEM, one) for one in written["failures"])
         return End(written["status"], value, failures)
 
-    def _flight(self, id: int, written: Any) -> Flight:
+    def _flight(self, id: int, written: Any, is_over: bool) -> Flight:
         owner, form, at, what, *more = written
         if not isinstance(self.forms[form], Each):
-            part, stopping = more or (0, False)
+            part, stopping, *lives = more or (0, False)
             order = self.codec.read(self.order(form, part), what)
-            return Ordered(id, self._state(owner), form, order, at, part, stopping)
+            (life,) = [read_life(self.codec, one) for one in lives] or [STARTED]
+            return Ordered(id, self._state(owner), form, order, at, part, stopping, life)
         if "$fan" not in what:
             raise Unreadable(f"{form!r} is an Each, and its orders are not there")
-        return self._fan(Fan(id, self._state(owner), form, (), at, 0), what["$fan"])
+        fan = self._fan(Fan(id, self._state(owner), form, (), at, 0), what["$fan"])
+        return fan.only_begun() if is_over and not fan.stopping else fan
 
     def _fan(self, fan: Fan, written: Any) -> Fan:
         """A fan as it was: which orders are open follows from what was asked and heard."""
@@ -320,20 +254,28 @@ class Scribe:
         stopping = written["stopping"]
         whole = Fan(fan.id, fan.owner, fan.form, orders, fan.at, (1 << len(orders)) - 1)
         for index, event in written["heard"]:
-            whole = whole.hear(index, self._read_outcome(whole, fan.id + index, event))
+            whole = whole.hear(index, self.read_outcome(whole, fan.id + index, event))
         open = whole.open & asked if stopping else whole.open
         begun = written["begun"]
-        return Fan(
-            fan.id, fan.owner, fan.form, orders, fan.at, open, begun, asked, whole.heard, stopping
+        lives = FrozenMap(
+            {
+                int(place): read_life(self.codec, life)
+                for place, life in written.get("lives", {}).items()
+            }
         )
-
-
-def _came_at(outcome: Event, at: int) -> bool:
-    """Whether an outcome came when an entry was written, and says so as entries do."""
-    if not isinstance(outcome, TIMED):
-        return False
-    came: object = outcome.at
-    return isinstance(came, datetime) and came.utcoffset() == NOT_AT_ALL and came == moment(at)
+        return Fan(
+            fan.id,
+            fan.owner,
+            fan.form,
+            orders,
+            fan.at,
+            open,
+            begun,
+            asked,
+            whole.heard,
+            stopping,
+            lives,
+        )
 
 
 def write_timer(timer: Timer) -> Tree:
@@ -347,10 +289,3 @@ def bits(number: int) -> Iterable[int]:
         lowest = number & -number
         yield lowest.bit_length() - 1
         number ^= lowest
-
-
-def _flight(flights: Iterable[Flight], effect: int) -> Flight:
-    for flight in flights:
-        if flight.has(effect):
-            return flight
-    raise Unreadable(f"effect {effect} is not in flight")

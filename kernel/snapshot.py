@@ -16,6 +16,8 @@ from detent.kernel.signals import Event, Problem
 from detent.kernel.values import FrozenMap
 
 __all__ = [
+    "DEADLINE",
+    "LIMIT",
     "NOTHING_PENDING",
     "End",
     "EndStatus",
@@ -26,6 +28,9 @@ __all__ = [
     "Status",
     "Timer",
 ]
+
+DEADLINE, LIMIT = "$deadline", "$limit"
+"""Rows that every machine has: its time is over; the time in which it was to end is over."""
 
 Dk = TypeVar("Dk", covariant=True)
 
@@ -61,20 +66,27 @@ class InLine:
 
 @frozen
 class End:
-    """How a run ended, or will end when what is in flight has been stopped."""
+    """How a run ended, or will end when what is in flight has been stopped.
+
+    Whoever waits for the end is also told which effects are in doubt, and which were abandoned: by their keys. In a
+    snapshot these stand where the others are that are pending.
+    """
 
     status: EndStatus
     value: object = None
     failures: tuple[Problem, ...] = ()
+    in_doubt: tuple[str, ...] = ()
+    abandoned: tuple[str, ...] = ()
 
 
-@frozen
+@frozen(weakref_slot=False)
 class Pending:
     """What a run has under way beside its position and its data.
 
     The first `offered` of the deferred events have been offered to the present configuration. `count` is how many
     effects and timers the run has ordered so far, and so the next id. `doubts` are effects of states already left
-    of which nobody knows whether they happened.
+    of which nobody knows whether they happened; `abandoned` those that did not end when they were told to.
+    `halted` is why the run compensates, `parked` what broke it; what happened in the meantime is in the `line`.
     """
 
     effects: tuple[Flight, ...] = ()
@@ -93,7 +105,7 @@ class Pending:
 NOTHING_PENDING = Pending()
 
 
-@frozen
+@frozen(weakref_slot=False)
 class Snapshot(Generic[Dk]):
     """One instant of a run.
 
@@ -114,9 +126,11 @@ class Snapshot(Generic[Dk]):
 
     @property
     def status(self) -> Status:
-        """`running`; `ending` while what is in flight is being stopped; then how it ended."""
+        """`running`; `parked`; `ending` while it compensates, or has something in flight; then how it ended."""
+        if self.pending.parked is not None:
+            return "parked"
         if self.end is None:
-            return "running"
+            return "running" if self.pending.halted is None else "ending"
         return "ending" if self.pending.effects else self.end.status
 
     @property

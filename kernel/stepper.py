@@ -4,41 +4,44 @@ Rule 1: `step` is pure and total. It asks no clock and no chance, calls nothing 
         factories and `result`, and no exception leaves it.
 Rule 2: one signal is one macrostep is one entry of the log: it is taken whole, or nothing has happened.
 Rule 3: an outcome is offered to the state that ordered its effect and to those around it, and to nobody else.
-Rule 4: events that were deferred are offered again (`recall`) before anything new; `advance` sees to that.
+Rule 4: what happened while a run was parked, and events that were deferred, are offered (`recall`) before anything
+        new; `advance` sees to that.
+Rule 5: a run that is parked takes nothing but decisions.
 Left out on purpose: what an effect does, when a timer fires, and who is listening.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from attrs import evolve
 
 from detent.kernel.calls import Broke, chosen, updated
-from detent.kernel.decisions import Signal
-from detent.kernel.definition import outcome_name
-from detent.kernel.draft import Draft, unhandled
+from detent.kernel.deciding import Here, decide, expected, halt, tried_again
+from detent.kernel.decisions import AttemptFailed, Halted, Signal
+from detent.kernel.draft import Draft
+from detent.kernel.endings import unhandled
 from detent.kernel.errors import BrokenBegin, WrongInput
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.layout import Layout, first_plan, lay_out
 from detent.kernel.names import shown
-from detent.kernel.signals import Event, Fired, Happened, InDoubt, Settled, Stopped
-from detent.kernel.snapshot import Kept, Snapshot
+from detent.kernel.signals import Event, Fired, Happened, Settled
+from detent.kernel.snapshot import DEADLINE, LIMIT, Kept, Snapshot
 from detent.kernel.steps import Broken, Deferred, Ignored, Moved, Rejected, Stepped
 from detent.kernel.table import Table
 
-__all__ = ["advance", "begin", "follow_up", "recall", "step"]
+__all__ = ["advance", "begin", "follow_up", "has_to_wait", "recall", "step"]
 
 I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
 D = TypeVar("D")
 R = TypeVar("R")
 
-Answered: TypeAlias = Stepped[Any]
+OF_THE_RUN = (DEADLINE, LIMIT)
 
 
-def begin(table: Table[I, D, R], input: I, at: int = 0) -> Moved[D]:
+def begin(table: Table[I, D, R], input: I, at: int = 0, deadline: int | None = None) -> Moved[D]:
     """The first snapshot of a run, and what it orders. Raises what is wrong with the input, or with `begin`.
 
-    `at` is the time in microseconds since 1970.
+    `at` is the time in microseconds since 1970; at the `deadline` the run is halted.
     """
     machine = table.machine
     data: Any = input
@@ -54,6 +57,8 @@ def begin(table: Table[I, D, R], input: I, at: int = 0) -> Moved[D]:
         raise WrongInput(f"{wanted}, not with {shown(data)}")
     plan = first_plan(table)
     draft = Draft(table, Snapshot((), data, at=at), plan.layout, at)
+    if deadline is not None:
+        draft.start(DEADLINE, deadline)
     try:
         draft.follow(plan, None)
         draft.work(table.nodes[0])
@@ -71,7 +76,7 @@ def step(
     *,
     backwards: bool = False,
 ) -> Stepped[D]:
-    """What becomes of a run when something happens: an event, an outcome with its address, or a timer.
+    """What becomes of a run when something happens: an event, an outcome with its address, a timer, or a decision.
 
     `at` is the time in microseconds since 1970; it never goes back. With `backwards` the updates of rows that are
     taken together run in the opposite order, which must make no difference.
@@ -80,16 +85,22 @@ def step(
     if layout is None:
         return Rejected(snapshot, signal, f"the snapshot is not one of machine {table.name!r}")
     now = snapshot.at if at is None or at < snapshot.at else at
-    base = _caught_up(snapshot) if snapshot.pending.deferred else snapshot
+    pending = snapshot.pending
+    if has_to_wait(snapshot, signal):
+        return Rejected(snapshot, signal, "the run is parked")
+    base = _caught_up(snapshot) if pending.deferred and not pending.line else snapshot
     try:
         if isinstance(signal, Happened):
             answered = _happened(table, base, layout, signal, now, backwards)
         elif isinstance(signal, Fired):
             answered = _fired(table, base, layout, signal, now, backwards)
         elif issubclass(type(signal), Event):
-            answered = _sent(table, base, layout, signal, now, backwards)
+            sent: Any = signal
+            answered = _sent(table, base, layout, sent, now, backwards)
+        elif isinstance(signal, AttemptFailed):
+            answered = _attempted(table, base, layout, signal, now, backwards)
         else:
-            answered = Rejected(base, signal, f"{type(signal).__name__} is no event")
+            return decide(Here(table, snapshot, layout, now, backwards), signal)
     except Broke as broke:
         return Broken(snapshot, signal, broke.bug)
     if base is not snapshot and answered.snapshot is base:
@@ -100,12 +111,16 @@ def step(
 def recall(
     table: Table[I, D, R], snapshot: Snapshot[D], at: int | None = None, *, backwards: bool = False
 ) -> Stepped[D] | None:
-    """What becomes of the oldest deferred event that the present configuration does not defer again, if any."""
+    """What becomes of what waits: the oldest in line, or else the oldest event that is not deferred again, if any."""
     pending = snapshot.pending
     layout = lay_out(table, snapshot.configuration)
-    if layout is None or snapshot.end is not None:
+    if layout is None or pending.parked is not None:
         return None
     now = snapshot.at if at is None or at < snapshot.at else at
+    if pending.line:
+        return _from_line(table, snapshot, now, backwards)
+    if snapshot.end is not None:
+        return None
     for place in range(pending.offered, len(pending.deferred)):
         kept = pending.deferred[place]
         left = pending.deferred[:place] + pending.deferred[place + 1 :]
@@ -113,7 +128,7 @@ def recall(
         try:
             answered = _sent(table, base, layout, kept.event, now, backwards)
         except Broke as broke:
-            return Broken(snapshot, kept.event, broke.bug)
+            return Broken(snapshot, kept.event, broke.bug, kept.seq)
         if isinstance(answered, Moved):
             return evolve(answered, cause=kept.seq)
         if isinstance(answered, Ignored | Rejected):
@@ -122,10 +137,26 @@ def recall(
     return None
 
 
+def _from_line(
+    table: Table[I, D, R], snapshot: Snapshot[D], at: int, backwards: bool
+) -> Stepped[D]:
+    """What becomes of the oldest in the line."""
+    oldest = snapshot.pending.line[0]
+    answered = step(table, snapshot, oldest.signal, at, backwards=backwards)
+    if isinstance(answered, Broken):
+        return Broken(snapshot, oldest.signal, answered.bug, oldest.seq)
+    after = answered.snapshot
+    if isinstance(answered, Ignored | Rejected):
+        after = evolve(after, seq=after.seq + 1, at=at)
+    rest = tuple(one for one in after.pending.line if one.seq != oldest.seq)
+    after = evolve(after, pending=evolve(after.pending, line=rest))
+    return evolve(answered, snapshot=after, cause=oldest.seq)
+
+
 def advance(
     table: Table[I, D, R], snapshot: Snapshot[D], signal: Signal, at: int | None = None
 ) -> Iterator[Stepped[D]]:
-    """A step, and then whatever becomes of deferred events because of it: one answer for each entry."""
+    """A step, and then whatever becomes of what waited because of it: one answer for each entry."""
     first = step(table, snapshot, signal, at)
     return follow_up(snapshot, first, lambda after: recall(table, after, at))
 
@@ -139,7 +170,9 @@ def follow_up(
     stepped: Stepped[D] | None = first
     while stepped is not None:
         yield stepped
-        if isinstance(stepped, Broken | Deferred) or stepped.snapshot is before:
+        if isinstance(stepped, Broken) or stepped.snapshot is before:
+            return
+        if isinstance(stepped, Deferred) and stepped.cause is None:
             return
         before = stepped.snapshot
         stepped = again(before)
@@ -151,6 +184,16 @@ def _caught_up(snapshot: Snapshot[D]) -> Snapshot[D]:
     if pending.offered == len(pending.deferred):
         return snapshot
     return evolve(snapshot, pending=evolve(pending, offered=len(pending.deferred)))
+
+
+def has_to_wait(snapshot: Snapshot[Any], signal: Signal) -> bool:
+    """Whether something cannot happen to a run because it is parked. Its own time passes all the same."""
+    if snapshot.pending.parked is None:
+        return False
+    if isinstance(signal, Fired):
+        timers = snapshot.pending.timers
+        return not any(one.id == signal.timer and one.row in OF_THE_RUN for one in timers)
+    return issubclass(type(signal), Event | Happened | AttemptFailed)
 
 
 def _sent(
@@ -198,7 +241,9 @@ def _unanswered(
             )
         seq = snapshot.seq + 1
         waiting = (*pending.deferred, Kept(event, seq))
-        kept = evolve(pending, deferred=waiting, offered=len(waiting))
+        is_last = pending.offered == len(pending.deferred)
+        offered = len(waiting) if is_last else pending.offered
+        kept = evolve(pending, deferred=waiting, offered=offered)
         return Deferred(evolve(snapshot, seq=seq, at=at, pending=kept), event)
     name = type(event).__name__
     if cell.ladders:
@@ -220,6 +265,9 @@ def _fired(
     timer = next((one for one in snapshot.pending.timers if one.id == signal.timer), None)
     if timer is None:
         return Rejected(snapshot, signal, "the timer is not running")
+    if timer.row in OF_THE_RUN:
+        here = Here(table, snapshot, layout, at, backwards)
+        return halt(here, Halted("timed_out"), signal, timer)
     draft = Draft(table, snapshot, layout, at, backwards)
     draft.drop_timer(timer)
     own = tuple(row for row in table.nodes[table.index[timer.owner]].after if row.id == timer.row)
@@ -234,33 +282,40 @@ def _happened(
     table: Table[Any, D, Any],
     snapshot: Snapshot[D],
     layout: Layout,
-    signal: Happened,
+    signal: Happened | AttemptFailed,
     at: int,
     backwards: bool,
 ) -> Stepped[D]:
     """An outcome of an effect: of one that is in flight, and one that is possible."""
-    if type(signal.effect) is not int:
-        return Rejected(snapshot, signal, "the id of an effect is an int")
-    flight = next((one for one in snapshot.pending.effects if one.has(signal.effect)), None)
-    if flight is None:
-        return Rejected(snapshot, signal, "the effect is not in flight")
-    kind = type(signal.event)
-    possible = table.possible[flight.form, flight.part_of(signal.effect)]
-    if kind not in possible and not (flight.stopping and kind is Stopped):
-        names = ", ".join(outcome_name(flight.form, one) for one in possible)
-        why = f"{outcome_name(flight.form, kind)} is not possible, only {names}"
-        return Rejected(snapshot, signal, why)
+    flight = expected(table, snapshot, signal)
+    if isinstance(flight, str):
+        return Rejected(snapshot, signal, flight)
     draft = Draft(table, snapshot, layout, at, backwards)
+    if flight.stopping or draft.end is not None:
+        draft.record(flight, signal.effect, signal.event)
+        return draft.finish(signal, flight.form)
     if isinstance(flight, Fan):
         draft.hear(flight, signal.effect - flight.id, signal.event)
     else:
         draft.drop(flight)
-    if not flight.stopping:
-        _offer(draft, flight, signal.event)
-        draft.settle()
-    elif isinstance(signal.event, InDoubt):
-        draft.doubt(signal.effect)
+    _offer(draft, flight, signal.event)
+    draft.settle()
     return draft.finish(signal, flight.form)
+
+
+def _attempted(
+    table: Table[Any, D, Any],
+    snapshot: Snapshot[D],
+    layout: Layout,
+    signal: AttemptFailed,
+    at: int,
+    backwards: bool,
+) -> Stepped[D]:
+    """An attempt of an effect that came to nothing: it is tried again, or that was its outcome."""
+    tried = tried_again(Here(table, snapshot, layout, at, backwards), signal)
+    if tried is not None:
+        return tried
+    return _happened(table, snapshot, layout, signal, at, backwards)
 
 
 def _offer(draft: Draft, flight: Flight, event: Event) -> None:

@@ -1,7 +1,8 @@
 """What a step can come to: a closed set of answers, each with the snapshot the run is at afterwards.
 
 Moved and Deferred are entries of the log. Ignored, Rejected and Broken leave the snapshot as it was, unless they
-answer an event that had been deferred (`cause` is then the entry that deferred it): that event has left the line.
+answer what had been deferred, or had waited in the line of a parked run (`cause` is then the entry that put it there):
+that has left the line; but if it broke, it is still there.
 """
 
 from collections import Counter
@@ -10,7 +11,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
-from detent.kernel.decisions import Signal
+from detent.kernel.decisions import AttemptFailed, Signal
 from detent.kernel.definition import outcome_name
 from detent.kernel.flights import Ordered
 from detent.kernel.signals import Fired, Happened, Problem
@@ -56,7 +57,7 @@ class Still:
         return ()
 
 
-@frozen
+@frozen(weakref_slot=False)
 class Moved(Generic[Dk]):
     """The signal was handled. `took` names the rows of each microstep.
 
@@ -98,6 +99,7 @@ class Deferred(Still, Generic[Dk]):
 
     snapshot: Snapshot[Dk]
     signal: Signal
+    cause: int | None = None
 
     def __str__(self) -> str:
         return f"{_shown(self.signal)} deferred in {_position(self.snapshot)}"
@@ -124,6 +126,7 @@ class Broken(Still, Generic[Dk]):
     snapshot: Snapshot[Dk]
     signal: Signal
     bug: Bug
+    cause: int | None = None
 
     def __str__(self) -> str:
         return f"{_shown(self.signal)} broke in {_position(self.snapshot)}: {self.bug}"
@@ -140,6 +143,9 @@ def _shown(signal: Signal | None, form: str = "") -> str:
         return f"timer {signal.timer}"
     if isinstance(signal, Happened):
         return outcome_name(form or f"effect {signal.effect}", type(signal.event))
+    if isinstance(signal, AttemptFailed):
+        named = outcome_name(form or f"effect {signal.effect}", type(signal.event))
+        return f"{named} at attempt {signal.attempt}"
     return type(signal).__name__
 
 
@@ -151,4 +157,4 @@ def _counted(names: Iterable[str]) -> str:
 
 def _position(snapshot: Snapshot[object]) -> str:
     where = ", ".join(snapshot.configuration)
-    return where if snapshot.end is None else f"{where} ({snapshot.status})"
+    return where if snapshot.status == "running" else f"{where} ({snapshot.status})"

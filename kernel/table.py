@@ -83,6 +83,8 @@ class Node:
     histories: tuple[int, ...] = ()
     deep: bool = False
     status: FinalStatus = "completed"
+    compensates: bool = False
+    """It, or a state around it, undoes what a cancelled run has done."""
     on: Mapping[Trigger, tuple[Row, ...]] = field(init=False)
     after: tuple[Row, ...] = field(init=False)
     always: tuple[Row, ...] = field(init=False)
@@ -126,6 +128,8 @@ class Table(Generic[I, D, R]):
     """Which states ignore, defer or reject an event by name."""
     layouts: dict[tuple[str, ...], Any] = field(init=False, factory=dict[tuple[str, ...], Any])
     """Configurations met so far, laid out: kept by the layout, which is told by the configuration alone."""
+    first: list[Any] = field(init=False, factory=list[Any])
+    """What beginning a run changes, once it has been worked out."""
 
     def __attrs_post_init__(self) -> None:
         handling: dict[Trigger, list[int]] = {}

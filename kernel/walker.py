@@ -1,7 +1,8 @@
 """Walking a machine by hand, offline: for doctests, for trying things out, and for reading a machine aloud.
 
-In a walk nothing is performed. Outcomes are given by hand, time passes when it is told to, what is stopped stops at
-once, and what is stamped is made up: time from the walk's own clock, ids and chance by counting.
+In a walk nothing is performed. Outcomes are given by hand, and are the last word: nothing is tried again, unless an
+AttemptFailed says so. Time passes when it is told to, what is stopped stops at once, and what is stamped is made up:
+time from the walk's own clock, ids and chance by counting.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from attrs import define, field, frozen
 
 from detent.kernel.compiler import compile_machine
-from detent.kernel.decisions import Signal
+from detent.kernel.decisions import Admitted, Signal
 from detent.kernel.definition import Answer, Call, Definition, Doing, Each, Wait
 from detent.kernel.errors import EndlessWalk, NoSuchEffect, WrongInput
 from detent.kernel.flights import Fan, Flight, Ordered
@@ -24,7 +25,7 @@ from detent.kernel.signals import (
     TimedOut,
     stamp,
 )
-from detent.kernel.snapshot import Snapshot
+from detent.kernel.snapshot import DEADLINE, LIMIT, Snapshot
 from detent.kernel.stepper import advance, begin
 from detent.kernel.steps import Broken, Stepped
 from detent.kernel.table import Table
@@ -62,7 +63,8 @@ def walk(
 ) -> tuple[Stepped[D], ...]:
     """What a run comes to that begins with an input and to which these things happen: one answer for each entry.
 
-    An item is an event, an outcome of an effect (`charge.returned(Paid(5))`), or time that passes (`elapse(30)`).
+    An item is an event, an outcome of an effect (`charge.returned(Paid(5))`), time that passes (`elapse(30)`), or what
+    a kernel decides (`Halted("cancelled")`).
     """
     table = definition if isinstance(definition, Table) else compile_machine(definition)
     first = begin(table, input)
@@ -76,26 +78,36 @@ def walk(
 def due(table: Table[I, D, R], snapshot: Snapshot[D]) -> tuple[tuple[int, Signal], ...]:
     """What happens by itself if nothing else does, with the time at which it does, in order.
 
-    These are timers, the deadlines of questions and the time-outs of effects; the latter are counted from the entry
-    that ordered them.
+    These are timers, the deadlines of questions, the time-outs of effects, and the times until which effects are held.
+    Time-outs are counted from the entry that ordered an effect; another attempt has none, since nobody knows when it
+    began. Of a run that is parked, only its own time passes.
     """
+    is_parked = snapshot.pending.parked is not None
     found: list[tuple[int, int, Signal]] = [
-        (timer.due, timer.id, Fired(timer.id)) for timer in snapshot.timers
+        (timer.due, timer.id, Fired(timer.id))
+        for timer in snapshot.timers
+        if timer.row in (DEADLINE, LIMIT) or not is_parked
     ]
-    for flight in snapshot.effects:
+    for flight in () if is_parked else snapshot.effects:
         for id, part in () if flight.stopping else _open_orders(flight):
             form = table.forms[flight.form]
             inner = form.forms[part] if isinstance(form, Each) else form
-            limit = _limit(inner)
-            if limit is not None:
-                at = flight.at + round(limit * 1_000_000)
-                late = (
-                    InDoubt("timeout", at=moment(at))
-                    if _in_doubt(inner)
-                    else TimedOut(at=moment(at))
-                )
-                found.append((at, id, Happened(id, late)))
+            coming = _coming(flight, id, inner)
+            if coming is not None:
+                found.append((coming[0], id, coming[1]))
     return tuple((at, signal) for at, _, signal in sorted(found, key=lambda one: one[:2]))
+
+
+def _coming(flight: Flight, id: int, form: Doing[Any]) -> tuple[int, Signal] | None:
+    """What comes by itself of one effect, and when."""
+    life, limit = flight.life_of(id), _limit(form)
+    if life.held:
+        return (life.until, Admitted(id, life.attempt)) if life.until else None
+    if limit is None or life.attempt > 1:
+        return None
+    at = flight.at + round(limit * 1_000_000)
+    late = InDoubt("timeout", at=moment(at)) if _in_doubt(form) else TimedOut(at=moment(at))
+    return at, Happened(id, late)
 
 
 def _open_orders(flight: Flight) -> tuple[tuple[int, int], ...]:
@@ -145,7 +157,8 @@ class _Walker(Generic[I, D, R]):
             for stepped in advance(self.table, self.now, waiting, self.at):
                 self.now = stepped.snapshot
                 yield stepped
-            stopping = None if isinstance(stepped, Broken) else next(self._stopping(), None)
+            is_stuck = isinstance(stepped, Broken) or self.now.pending.parked is not None
+            stopping = None if is_stuck else next(self._stopping(), None)
             stopped = Stopped("exit", at=moment(self.at))
             waiting = None if stopping is None else Happened(stopping, stopped)
 

@@ -6,7 +6,7 @@ Left out on purpose: what is odd but can run (gaps between guards, outcomes with
 """
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from attrs import evolve
 
@@ -18,9 +18,10 @@ from detent.kernel.compiler.outline import Sketch, outlined
 from detent.kernel.compiler.paths import check_paths
 from detent.kernel.compiler.rows import excuses, rows_of
 from detent.kernel.compiler.storage import check_storage
-from detent.kernel.definition import Definition, Machine
+from detent.kernel.definition import Definition, Machine, OnBug
 from detent.kernel.errors import InvalidMachine, WrongInput
 from detent.kernel.names import shown
+from detent.kernel.policies import LONGEST_WAIT, is_wait
 from detent.kernel.shapes import Record, Unknown, shape_of
 from detent.kernel.signals import Event
 from detent.kernel.table import Node, Outline, Table
@@ -117,6 +118,14 @@ def _check_machine(machine: Machine[Any, Any, Any], notes: Notes) -> None:
         number: object = getattr(machine, limit)
         if type(number) is not int or number < (limit == "microsteps"):
             notes.add("bad-number", place, f"{limit}={number!r} is no limit.")
+    for limit in ("background_limit", "compensation_limit"):
+        seconds: object = getattr(machine, limit)
+        if not is_wait(seconds):
+            right = f"It is a number of seconds from 0 to {LONGEST_WAIT}."
+            notes.add("bad-number", place, f"{limit}={shown(seconds)} is no time to wait.", right)
+    if machine.on_bug not in get_args(OnBug):
+        right = "A run is parked until the bug is mended ('park'), or it ends ('fail')."
+        notes.add("bad-flag", place, f"on_bug={shown(machine.on_bug)} is neither.", right)
 
 
 def _node(context: Context, sketch: Sketch) -> Node:
@@ -136,6 +145,7 @@ def _node(context: Context, sketch: Sketch) -> Node:
         tuple(sketch.histories),
         sketch.deep,
         sketch.status,
+        sketch.compensates,
     )
 
 

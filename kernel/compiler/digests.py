@@ -22,8 +22,10 @@ from detent.kernel.definition import (
     Send,
     Spawn,
     Wait,
+    usual_limit,
 )
 from detent.kernel.names import name_of
+from detent.kernel.policies import Retry
 from detent.kernel.shapes import Choice, Shape, described, fields_of
 from detent.kernel.table import Node, Outline, Row
 from detent.kernel.values import tree
@@ -65,12 +67,25 @@ def rules_outline(
             "result": _code(machine.result),
             "defer_limit": machine.defer_limit,
             "microsteps": machine.microsteps,
+            **_endings(machine),
             "states": {node.name: _state_rules(node, every) for node in every},
             "effects": {
                 form.key: _effect_rules(form) for form in sorted(forms, key=lambda form: form.key)
             },
         }
     )
+
+
+def _endings(machine: Machine[Any, Any, Any]) -> dict[str, Tree]:
+    """How runs end that end otherwise than those of most machines."""
+    said: dict[str, Tree] = {}
+    if machine.on_bug != "park":
+        said["on_bug"] = machine.on_bug
+    if machine.background_limit != usual_limit:
+        said["background_limit"] = _code(machine.background_limit)
+    if machine.compensation_limit != usual_limit:
+        said["compensation_limit"] = _code(machine.compensation_limit)
+    return said
 
 
 def _outline(written: dict[str, Tree]) -> Outline:
@@ -135,6 +150,7 @@ def _state_rules(node: Node, nodes: tuple[Node, ...]) -> Tree:
         "status": node.status,
         "rows": {row.id: _row_rules(row, nodes) for row in node.rows},
         "otherwise": dict(sorted(words.items())),
+        **({"compensates": True} if node.compensates else {}),
     }
 
 
@@ -161,7 +177,7 @@ def _effect_rules(form: Doing[Any]) -> Tree:
             return {
                 "make": _code(make),
                 "timeout": _code(timeout),
-                "retry": tree(retry),
+                "retry": _retry_rules(retry),
                 "limit": limit,
                 "breaker": breaker,
             }
@@ -181,6 +197,14 @@ def _effect_rules(form: Doing[Any]) -> Tree:
             return {"run": _code(run), "event": _code(event)}
         case _:  # pragma: no cover - the compiler refuses other forms
             return None
+
+
+def _retry_rules(retry: Retry | None) -> Tree:
+    """When a form is tried again; `only` where it names something."""
+    written = tree(retry)
+    if isinstance(written, dict) and not written["only"]:
+        del written["only"]
+    return written
 
 
 def _code(value: object) -> Tree:

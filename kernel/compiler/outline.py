@@ -44,6 +44,7 @@ class Sketch:
     rows: list[Part[Any]]
     forms: list[Doing[Any]]
     is_region: bool = False
+    compensates: bool = False
     deep: bool = False
     leads_to: str | None = None
     status: FinalStatus = "completed"
@@ -69,6 +70,7 @@ def outlined(machine: Machine[Any, Any, Any], notes: Notes) -> list[Sketch]:
 def _outline(sketches: list[Sketch], written: Any, parent: int, depth: int, notes: Notes) -> Sketch:
     """Sketch one state and, after it, everything inside it."""
     here = _sketch(len(sketches), written, parent, depth, notes)
+    here.compensates = here.compensates or bool(sketches and sketches[parent].compensates)
     sketches.append(here)
     parts: tuple[object, ...] = written.parts
     inside: list[Any] = [part for part in parts if isinstance(part, State)]
@@ -109,7 +111,15 @@ def _sketch(index: int, written: Any, parent: int, depth: int, notes: Notes) -> 
         if type(written.deep) is not bool:
             notes.add("bad-flag", sketch.place, f"deep={written.deep!r} is no yes or no.")
     sketch.is_region = isinstance(written, Region)
+    sketch.compensates = _compensates(written, sketch.place, notes)
     return sketch
+
+
+def _compensates(written: Any, place: str, notes: Notes) -> bool:
+    flag: object = isinstance(written, State) and written.compensates
+    if type(flag) is not bool:
+        notes.add("bad-flag", place, f"compensates={shown(flag)} is no yes or no.")
+    return flag is True
 
 
 def _name(given: object, notes: Notes) -> str:

@@ -8,6 +8,7 @@ from detent.kernel.compiler.context import Context, check_callable, is_event_cla
 from detent.kernel.compiler.notes import MANY, class_name, closest
 from detent.kernel.compiler.outcomes import OUTCOMES, outcome_shape, why_impossible
 from detent.kernel.compiler.outline import Sketch
+from detent.kernel.decisions import Cancelled
 from detent.kernel.definition import (
     After,
     Always,
@@ -64,7 +65,10 @@ def excuses(context: Context, sketch: Sketch) -> dict[type[Event], Otherwise]:
         for event in row.events if isinstance(row, Excuse) else ():
             word = WORDS[type(row)]
             place = f"{sketch.place}, {type(row).__name__}({class_name(event)})"
-            if _is_sent(context, place, event):
+            if event is Cancelled:
+                right = "Write an On row for it, or none: the run ends then."
+                context.notes.add("misplaced-row", place, "no run can put off its end.", right)
+            elif _is_sent(context, place, event):
                 if event in handled or event in said:
                     other = said.get(event, "handled")
                     right = "Say one thing; an event no guard lets through is asked of the state around."

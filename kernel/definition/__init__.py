@@ -1,7 +1,7 @@
 """What a person writes: machines, states, rows, effects."""
 
 from detent.kernel.definition.effects import Call, Each, Letter, Send, Spawn, Wait
-from detent.kernel.definition.machine import Definition, Machine
+from detent.kernel.definition.machine import Definition, Machine, OnBug, usual_limit
 from detent.kernel.definition.outcomes import (
     Answer,
     Child,
@@ -12,6 +12,7 @@ from detent.kernel.definition.outcomes import (
     Possible,
     fill,
     outcome_name,
+    snake,
 )
 from detent.kernel.definition.states import (
     After,
@@ -50,6 +51,7 @@ __all__ = [
     "Letter",
     "Machine",
     "On",
+    "OnBug",
     "Order",
     "Outcome",
     "Part",
@@ -63,5 +65,7 @@ __all__ = [
     "assign",
     "fill",
     "outcome_name",
+    "snake",
+    "usual_limit",
     "versioned",
 ]

@@ -1,14 +1,14 @@
 """A machine as a person writes it, or as a front end produces it: from an input to data to a result."""
 
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, overload
 
 from attrs import frozen
 
 from detent.kernel.definition.outcomes import Doing, fill, together
 from detent.kernel.definition.states import Part
 
-__all__ = ["Definition", "Machine"]
+__all__ = ["Definition", "Machine", "OnBug", "usual_limit"]
 
 I = TypeVar("I")  # noqa: E741 - input, data, result: the three letters of the documents
 D = TypeVar("D")
@@ -18,6 +18,12 @@ DEFER_LIMIT = (
     100  # more events than this waiting for another state are a sender that does not listen
 )
 MICROSTEP_LIMIT = 1000  # a macrostep of more is a machine that runs in circles, not a long one
+usual_limit = (
+    60.0  # seconds in which a run that is to end should have ended: nobody watches it any more
+)
+
+OnBug: TypeAlias = Literal["park", "fail"]
+"""What becomes of a run whose machine breaks: it waits until that is mended, or it ends."""
 
 
 @frozen(init=False)
@@ -28,6 +34,10 @@ class Machine(Generic[I, D, R]):
     `result` reads the result from the data (without it the data is the result). Rows beside the states are rows of
     the whole machine, and `background` is performed as long as the run goes on. At most `defer_limit` events wait
     for another state, and no event may cause more than `microsteps` transitions.
+
+    When a guard, an update or a factory breaks (`on_bug`), a run is parked until that is mended, or it fails. What is
+    in the background has `background_limit` seconds to come to its outcome when the run has come to its end; a run that
+    was cancelled has `compensation_limit` seconds to compensate.
     """
 
     name: str
@@ -38,6 +48,9 @@ class Machine(Generic[I, D, R]):
     background: tuple[Doing[Any], ...]
     defer_limit: int
     microsteps: int
+    on_bug: OnBug
+    background_limit: float
+    compensation_limit: float
 
     # Type variables of the class in the type of self, as in typeshed: with others, saying the type
     # (`order: Machine[Cart, Cart, Cart] = ...`) would not help the checkers to find it.
@@ -50,6 +63,9 @@ class Machine(Generic[I, D, R]):
         background: Doing[D] | tuple[Doing[D], ...] = (),
         defer_limit: int = DEFER_LIMIT,
         microsteps: int = MICROSTEP_LIMIT,
+        on_bug: OnBug = "park",
+        background_limit: float = usual_limit,
+        compensation_limit: float = usual_limit,
     ) -> None: ...
 
     @overload
@@ -62,6 +78,9 @@ class Machine(Generic[I, D, R]):
         background: Doing[D] | tuple[Doing[D], ...] = (),
         defer_limit: int = DEFER_LIMIT,
         microsteps: int = MICROSTEP_LIMIT,
+        on_bug: OnBug = "park",
+        background_limit: float = usual_limit,
+        compensation_limit: float = usual_limit,
     ) -> None: ...
 
     @overload
@@ -74,6 +93,9 @@ class Machine(Generic[I, D, R]):
         background: Doing[D] | tuple[Doing[D], ...] = (),
         defer_limit: int = DEFER_LIMIT,
         microsteps: int = MICROSTEP_LIMIT,
+        on_bug: OnBug = "park",
+        background_limit: float = usual_limit,
+        compensation_limit: float = usual_limit,
     ) -> None: ...
 
     @overload
@@ -87,6 +109,9 @@ class Machine(Generic[I, D, R]):
         background: Doing[D] | tuple[Doing[D], ...] = (),
         defer_limit: int = DEFER_LIMIT,
         microsteps: int = MICROSTEP_LIMIT,
+        on_bug: OnBug = "park",
+        background_limit: float = usual_limit,
+        compensation_limit: float = usual_limit,
     ) -> None: ...
 
     def __init__(
@@ -99,9 +124,14 @@ class Machine(Generic[I, D, R]):
         background: Any = (),
         defer_limit: int = DEFER_LIMIT,
         microsteps: int = MICROSTEP_LIMIT,
+        on_bug: OnBug = "park",
+        background_limit: float = usual_limit,
+        compensation_limit: float = usual_limit,
     ) -> None:
         fill(self, name=name, parts=parts, data=data, begin=begin, result=result)
         fill(self, background=together(background), defer_limit=defer_limit, microsteps=microsteps)
+        fill(self, on_bug=on_bug, background_limit=background_limit)
+        fill(self, compensation_limit=compensation_limit)
 
     def __repr__(self) -> str:
         return f"<machine {self.name!r}>"

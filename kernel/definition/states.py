@@ -227,25 +227,32 @@ class State(Part[Dc]):
     """One position of a machine: its rows, the states inside it, and what it does while it is active.
 
     The first state inside is the one that is entered; states inside that are `Region`s are active side by side.
+    A state that `compensates`, or is inside one that does, undoes what a cancelled run has done: rows for `Cancelled`
+    lead to it.
     """
 
     name: str
     parts: tuple[Part[Any], ...]
     do: tuple[Doing[Any], ...]
+    compensates: bool
 
     @overload
-    def __init__(self: "State[object]", name: str) -> None: ...
+    def __init__(self: "State[object]", name: str, *, compensates: bool = False) -> None: ...
 
     @overload
-    def __init__(self, name: str, *parts: Part[Dc]) -> None: ...
+    def __init__(self, name: str, *parts: Part[Dc], compensates: bool = False) -> None: ...
 
     @overload
     def __init__(
-        self, name: str, *parts: Part[Dc], do: Doing[Dc] | tuple[Doing[Dc], ...]
+        self,
+        name: str,
+        *parts: Part[Dc],
+        do: Doing[Dc] | tuple[Doing[Dc], ...],
+        compensates: bool = False,
     ) -> None: ...
 
-    def __init__(self, name: str, *parts: Any, do: Any = ()) -> None:
-        fill(self, name=name, parts=parts, do=together(do))
+    def __init__(self, name: str, *parts: Any, do: Any = (), compensates: bool = False) -> None:
+        fill(self, name=name, parts=parts, do=together(do), compensates=compensates)
 
 
 @frozen(init=False)
@@ -260,7 +267,7 @@ class Final(State[object]):
     status: FinalStatus = "completed"
 
     def __init__(self, name: str, status: FinalStatus = "completed") -> None:
-        fill(self, name=name, parts=(), do=(), status=status)
+        fill(self, name=name, parts=(), do=(), compensates=False, status=status)
 
 
 @frozen(init=False)
@@ -275,4 +282,4 @@ class History(State[object]):
     to: str | None = None
 
     def __init__(self, name: str, *, deep: bool = False, to: str | None = None) -> None:
-        fill(self, name=name, parts=(), do=(), deep=deep, to=to)
+        fill(self, name=name, parts=(), do=(), compensates=False, deep=deep, to=to)

@@ -5,8 +5,8 @@ Rule 2: what an entry's own event holds is not written again; nor is what the da
         nor the outcomes of an Each, when it has settled.
 """
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from typing import Any
 
 from attrs import evolve
@@ -19,13 +19,15 @@ from detent.kernel.errors import Unstorable
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.scribe import Scribe, bits, write_timer
 from detent.kernel.shapes import Keyed, Many, Scalar
-from detent.kernel.snapshot import End, Kept, Snapshot, Timer
+from detent.kernel.snapshot import End, InLine, Kept, Pending, Snapshot, Timer
 from detent.kernel.wire import Tree, spelled, under
+from detent.kernel.wording import PROBLEM, write_halted, write_life, write_parked
 
 __all__ = ["Changes"]
 
 NAMES = Scalar("str")
 HISTORY = Keyed(NAMES, Many(NAMES))
+FLIGHT = 4  # parts of an effect in flight: owner, form, time, order
 MANY_MOVES = 1_024  # from one configuration to another: so many are remembered
 NOTHING = Snapshot[Any]((), None)
 """What a run is before it begins."""
@@ -56,13 +58,14 @@ class Changes:
 
     def frame(self, snapshot: Snapshot[Any]) -> dict[str, Tree]:
         """The frame of a snapshot, in which orders and the end refer to the data where they say the same."""
-        bare = evolve(snapshot, pending=evolve(snapshot.pending, effects=()), end=None)
+        bare = evolve(snapshot, pending=evolve(snapshot.pending, effects=(), line=()), end=None)
         places = Places(self._codec, self._scribe.data, snapshot.data)
         effects = {str(flight.id): self._ordered(flight, places) for flight in snapshot.effects}
         return {
             **self._scribe.frame(bare),
             "effects": effects,
             "end": self._written_end(snapshot, places),
+            **self._scribe.rest(snapshot.pending),
         }
 
     def _between(
@@ -146,6 +149,33 @@ class Changes:
         if new.doubts is not old.doubts:
             edit = sequence(old.doubts, new.doubts, _written, _same, True)
             _note(change, "doubts", edit)
+        if old.parked is not new.parked or old.line is not new.line:
+            self._waiting(change, old, new, index)
+        if old.halted is not new.halted or old.abandoned is not new.abandoned:
+            self._seldom(change, old, new)
+
+    def _seldom(self, change: dict[str, Edit], old: Pending, new: Pending) -> None:
+        if new.abandoned != old.abandoned:
+            edit = sequence(old.abandoned, new.abandoned, _written, _same, True)
+            whole: Edit = [list[Tree](new.abandoned)]
+            change["abandoned"] = edit if old.abandoned else whole
+        if new.halted != old.halted:
+            halted = new.halted
+            change["halted"] = [] if halted is None else [write_halted(self._codec, halted)]
+
+    def _waiting(self, change: dict[str, Edit], old: Pending, new: Pending, index: Index) -> None:
+        """What broke, and the line behind it."""
+        if new.parked != old.parked:
+            parked = new.parked
+            change["parked"] = [] if parked is None else [write_parked(self._codec, parked)]
+        write = partial(self._scribe.write_in_line, flights=new.effects)
+        if new.line and old.line:
+            edit = sequence(old.line, new.line, partial(_in_line, write), write, True)
+            _note(change, "line", edit and _pointing(edit, index))
+        elif new.line:
+            change["line"] = _pointing([[write(one) for one in new.line]], index)
+        elif old.line:
+            change["line"] = []
 
     def _kept(self, old: Kept, new: Kept) -> Edit:
         one, other = self._scribe.write_kept(old), self._scribe.write_kept(new)
@@ -184,9 +214,8 @@ class Changes:
         """
         start: list[Tree] = [flight.owner, flight.form, None if flight.at == at else flight.at]
         if isinstance(flight, Ordered):
-            more: list[Tree] = [flight.part, flight.stopping]
             order = self._order(flight, flight.part, flight.order, places)
-            return [*start, order, *(more if flight.part or flight.stopping else ())]
+            return [*start, order, *self._scribe.behind(flight)]
         orders: list[Tree] = [
             [part, self._order(flight, part, order, places)] for part, order in flight.orders
         ]
@@ -202,9 +231,9 @@ class Changes:
         if isinstance(new, Fan) and isinstance(old, Fan):
             fan = dict(self._fan_edits(old, new, index, heard))
             return {"3": {"$fan": fan}} if fan else None
-        if isinstance(new, Ordered) and isinstance(old, Ordered) and new.stopping != old.stopping:
-            return [4, 0, [new.part, new.stopping]]  # only now there is more to say than the order
-        return None
+        one: Any = old
+        other: Any = new
+        return _behind(self._scribe.behind(one), self._scribe.behind(other))
 
     def _fan_edits(
         self, old: Fan, new: Fan, index: Index, heard: int
@@ -221,13 +250,35 @@ class Changes:
                 yield "heard", [count, 0, [referring(one, index) for one in came]]
         if new.stopping != old.stopping:
             yield "stopping", [new.stopping]
+        if new.lives is not old.lives:
+            lives = self._lives_edit(old, new)
+            if lives is not None:
+                yield "lives", lives
+
+    def _lives_edit(self, old: Fan, new: Fan) -> Edit:
+        """How far orders have come since. What they all say is left out when there is nothing."""
+        if not new.lives or not old.lives:
+            return (
+                ([self._scribe.write_lives(new)] if new.lives else [])
+                if old.lives != new.lives
+                else None
+            )
+        edits: dict[str, Edit] = {
+            str(place): [write_life(self._codec, life)]
+            for place, life in new.lives.items()
+            if old.lives.get(place) != life
+        }
+        edits |= {str(place): [] for place in old.lives if place not in new.lives}
+        return edits or None
 
     # -- the end
 
     def _end(self, old: End | None, after: Snapshot[Any]) -> Edit:
-        """How a run ended; what it results in is often in the data."""
-        if after.end == old:
-            return None
+        """How a run ended; what it results in is often in the data. From then on only problems may come."""
+        if old is not None and after.end is not None:
+            write = partial(self._codec.write, PROBLEM)
+            edit = sequence(old.failures, after.end.failures, _written, write, False)
+            return None if edit is None else {"failures": edit}
         return [self._written_end(after, Places(self._codec, self._scribe.data, after.data))]
 
     def _written_end(self, snapshot: Snapshot[Any], places: Places) -> Tree:
@@ -252,6 +303,19 @@ def _move(old: tuple[str, ...], new: tuple[str, ...]) -> Edit:
     """The edit that makes one configuration of another."""
     edit = sequence(old, new, _written, _same, True)
     return None if edit is None else shorter([[*new]], edit)
+
+
+def _behind(old: list[Tree], new: list[Tree]) -> Edit:
+    """The edit of what stands behind an order in flight."""
+    if len(old) != len(new):
+        return [FLIGHT, len(old), new]
+    pairs = enumerate(zip(old, new, strict=True), FLIGHT)
+    return {str(place): [other] for place, (one, other) in pairs if one != other} or None
+
+
+def _in_line(write: Callable[[InLine], Tree], old: InLine, new: InLine) -> Edit:
+    """The edit of one place in the line: an entry puts only one thing there."""
+    return None if old.seq == new.seq else [write(new)]
 
 
 def _timers(known: dict[int, Timer], timers: tuple[Timer, ...]) -> tuple[Edit, int]:

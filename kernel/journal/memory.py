@@ -1,14 +1,17 @@
 """The journal that is forgotten with the process: the reference that every store is held to.
 
-Rule 1: of entries and checkpoints only the bytes are kept, so that what is read is what was sealed.
+Rule 1: it forgets what it was told to forget, runs that have ended and the oldest entries, and nothing else.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve
 
-from detent.kernel.entries import Entry, Header, read_checkpoint, read_entry
+from detent.kernel.backlog import Backlog
+from detent.kernel.entries import Entry, read_checkpoint
 from detent.kernel.errors import NoSuchRun, WrongInput
+from detent.kernel.journal.kept import Kept, Need
 from detent.kernel.journal.protocol import (
     Cell,
     Committed,
@@ -28,52 +31,44 @@ from detent.kernel.vault import Beside
 __all__ = ["MemoryJournal"]
 
 
-@frozen
-class _Link:
-    """An entry or a checkpoint as bytes."""
-
-    seq: int
-    hash: str
-    body: bytes
-
-
-@define(eq=False)
-class _Kept:
-    """A run in memory."""
-
-    header: Header
-    opening: tuple[int, str]
-    entries: list[_Link] = field(factory=list[_Link])
-    standing: Standing = Standing()
-    checkpoint: _Link | None = None
-    keys: dict[str, int] = field(factory=dict[str, int])
-    beside: dict[str, int] = field(factory=dict[str, int])
-
-    @property
-    def head(self) -> tuple[int, str]:
-        last = self.entries[-1] if self.entries else None
-        return self.opening if last is None else (last.seq, last.hash)
-
-    def later(self, seq: int, limit: int | None = None) -> tuple[Entry, ...]:
-        start = max(0, seq - self.opening[0])
-        links = self.entries[start:][:limit]
-        return tuple(read_entry(link.body, link.hash) for link in links)
+LIVING: frozenset[RunStatus] = frozenset(
+    {"waiting", "changed", "inert", "running", "parked", "ending"}
+)
 
 
 class MemoryJournal:
-    """A journal that is forgotten with the process: the reference that every store is held to."""
+    """A journal that is forgotten with the process: the reference that every store is held to.
 
-    def __init__(self) -> None:
-        self._runs: dict[str, _Kept] = {}
+    Of runs that have ended it keeps the `ended` latest, with all inside them; of those inside one run as many again.
+    Of each run it keeps the latest `entries` at least, and up to a quarter more, and the first; those before are
+    forgotten as soon as a checkpoint covers them. None is all of them. A watcher who wants entries that were forgotten
+    is told so (NoSuchEntry), who has not read an ended run in time that there is none (NoSuchRun); such a run can be
+    replayed from what is kept on, and not from its beginning. Keys are kept as long as their run.
+    """
+
+    has_backlogs = True
+
+    def __init__(self, *, ended: int | None = 1_000, entries: int | None = None) -> None:
+        for name, most in (("ended", ended), ("entries", entries)):
+            if most is not None and (type(most) is not int or most < 1):
+                raise WrongInput(f"MemoryJournal({name}={most!r}): it is None, or a number from 1")
+        self._most_ended = ended
+        self._most_entries = entries
+        self._runs: dict[str, Kept] = {}
+        self._ended: dict[str, dict[str, None]] = {}
+        self._users: Counter[str] = Counter()
         self._inboxes: dict[str, dict[int, Delivery]] = {}
         self._cells: dict[str, Cell] = {}
         self._beside: dict[str, Beside] = {}
         self._outlines: dict[str, Outline] = {}
         self._epochs: dict[str, int] = {}
+        self._standings: dict[Standing, Standing] = {}
         self._delivered = 0
 
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
         """See Journal."""
+        if len(batch) == 1:
+            return (self._alone(batch[0]),)
         if len({write.run for write in batch}) != len(batch):
             raise WrongInput("a batch names each run once")
         groups: dict[str, list[Write]] = {}
@@ -102,7 +97,7 @@ class MemoryJournal:
 
     async def load(self, run: str) -> Loaded | None:
         """See Journal."""
-        kept = self._runs.get(run)
+        kept = self._made(run)
         if kept is None:
             return None
         link = kept.checkpoint
@@ -110,18 +105,18 @@ class MemoryJournal:
         epoch = self._epochs.get(run, 0)
         start = 0 if link is None else link.seq
         entries = kept.later(start)
-        beside = await self.beside(d for d, seq in kept.beside.items() if seq >= start)
+        beside = await self.beside(kept.needed(start))
         return Loaded(kept.header, epoch, kept.standing, kept.head, checkpoint, entries, beside)
 
     async def entries(self, run: str, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
         """See Journal."""
-        return self._run(run).later(after, limit)
+        return self._run(run).read(after, limit)
 
     async def holds(self, run: str, seq: int, hash: str) -> bool:
         """See Journal."""
-        kept = self._runs.get(run)
+        kept = self._made(run)
         place = -1 if kept is None else seq - kept.opening[0] - 1
-        links = [] if kept is None or place < 0 else kept.entries[place : place + 1]
+        links = () if kept is None or place < 0 else kept.links[place : place + 1]
         return any(link.hash == hash for link in links)
 
     async def taken(self, run: str, key: str) -> int | None:
@@ -184,6 +179,11 @@ class MemoryJournal:
 
     # -- one group
 
+    def _alone(self, write: Write) -> Verdict:
+        """One write: what is said of most of them is said quickly."""
+        born = set[str]() if write.header is None else {write.run}
+        return self._refusal(write, born, set(), {}) or self._write(write)
+
     def _refusals(self, group: Sequence[Write]) -> dict[str, Verdict]:
         """Why the writes of a group cannot be made, by run: each after those before it, be they refused or not."""
         refused: dict[str, Verdict] = {}
@@ -215,7 +215,7 @@ class MemoryJournal:
             kind = "exists"
         elif write.header is None and kept is None:
             kind = "unknown"
-        elif kept is not None and write.after != kept.head:
+        elif kept is not None and not _follows(write, kept):
             kind = "head"
         elif len(takes) < len(write.takes) or not takes <= inbox.keys():
             kind = "inbox"
@@ -232,7 +232,7 @@ class MemoryJournal:
     def _are_free(self, write: Write, taken: set[tuple[str, str]], waiting: set[str]) -> bool:
         """Whether nobody has taken the keys of a write; that of a delivery goes over to the entry of its event."""
         seen = set(taken)
-        entered = sum(entry.key is not None for entry in write.entries)
+        entered = len(_own_keys(write))
         for place, mine in enumerate(_keys(write)):
             known = self._taken(*mine)
             is_own = place < entered and known == 0 and mine[1] in waiting
@@ -257,23 +257,79 @@ class MemoryJournal:
             if write.header is None:  # pragma: no cover - refused before
                 raise NoSuchRun(f"there is no run {write.run!r}")
             first = write.checkpoint if write.header.origin is not None else None
-            opening = (0, write.header.hash) if first is None else (first.seq, first.hash)
-            kept = self._runs[write.run] = _Kept(write.header, opening)
-        kept.entries += [_Link(entry.seq, entry.hash, entry.body) for entry in write.entries]
-        kept.keys.update({entry.key: entry.seq for entry in write.entries if entry.key is not None})
-        if (made := write.checkpoint) is not None:
-            kept.checkpoint = _Link(made.seq, made.hash, made.body)
-        kept.standing = write.standing or kept.standing
+            kept = self._runs[write.run] = Kept(write.header, self._most_entries)
+            if first is not None:
+                kept.opening = (first.seq, first.hash)
+            elif write.header.hash:
+                kept.opening = (0, write.header.hash)
+        if write.backlog is not None:
+            kept.wait(write.backlog)
+        if write.later and kept.backlog is not None:
+            kept.follow(kept.backlog, write.later)
+        elif write.entries:
+            self._made(write.run)
+        kept.add(write.entries)
+        kept.mark(write.checkpoint)
+        if write.standing is not None:
+            kept.stand(write.standing, self._standings)
         for number in write.takes:
             del self._inboxes[write.run][number]
         for sent in write.sends:
             self._put(sent)
         for cell in write.cells:
             self._cells[cell.name] = evolve(cell, version=cell.version + 1)
-        kept.beside.update({one.digest: kept.head[0] for one in write.beside})
-        self._beside.update({one.digest: one for one in write.beside})
+        self._lay(kept, ((one, kept.head[0]) for one in write.beside))
         self._outlines.update({outline.digest: outline for outline in write.outlines})
-        return Committed(*kept.head)
+        if kept.is_full:
+            self._lay(kept, kept.forget())
+            self._clear(kept.needless())
+        if write.standing is not None and write.standing.status not in LIVING:
+            self._end(write.run)
+        return Committed(*kept.place)
+
+    def _lay(self, kept: Kept, beside: Iterable[Need]) -> None:
+        """Keep what lies beside a log, with the entry that needs it."""
+        for one, seq in beside:
+            self._users[one.digest] += kept.need(one.digest, seq)
+            self._beside[one.digest] = one
+
+    def _clear(self, digests: Iterable[str]) -> None:
+        """A run no longer needs what lies beside its log; forget what nobody needs."""
+        for digest in digests:
+            self._users[digest] -= 1
+            if not self._users[digest]:
+                del self._users[digest]
+                self._beside.pop(digest, None)
+
+    def _end(self, run: str) -> None:
+        """A run has ended: those that did long before it are forgotten."""
+        ended = self._ended.setdefault(run.rpartition("/")[0], {})
+        ended[run] = None
+        if self._most_ended is not None and len(ended) > self._most_ended:
+            oldest = next(iter(ended))
+            del ended[oldest]
+            self._forget(oldest)
+
+    def _forget(self, run: str) -> None:
+        """Forget a run, and those inside it."""
+        self._clear(self._runs.pop(run).needed(0))
+        self._inboxes.pop(run, None)
+        self._epochs.pop(run, None)
+        for child in self._ended.pop(run, ()):
+            self._forget(child)
+
+    def backlog(self, run: str) -> Backlog | None:
+        """What has happened to a run and has no entries yet."""
+        kept = self._runs.get(run)
+        return None if kept is None else kept.backlog
+
+    def _made(self, run: str) -> Kept | None:
+        """A run with all entries made."""
+        kept = self._runs.get(run)
+        if kept is None or kept.backlog is None:
+            return kept
+        self._lay(kept, kept.make())
+        return kept
 
     def _deliver(self, delivery: Delivery) -> Verdict:
         if delivery.run not in self._runs:
@@ -281,7 +337,7 @@ class MemoryJournal:
         if self._taken(delivery.run, delivery.key) is not None:
             return self._conflict("key", delivery.run)
         self._put(delivery)
-        return Committed(*self._runs[delivery.run].head)
+        return Committed(*self._runs[delivery.run].place)
 
     def _put(self, delivery: Delivery) -> None:
         self._delivered += 1
@@ -290,23 +346,37 @@ class MemoryJournal:
 
     def _taken(self, run: str, key: str) -> int | None:
         kept = self._runs.get(run)
-        if kept is not None and key in kept.keys:
-            return kept.keys[key]
+        known = None if kept is None else kept.taken(key)
+        if known is not None:
+            return known
         waits = any(one.key == key for one in self._inboxes.get(run, {}).values())
         return 0 if waits else None
 
     def _conflict(self, kind: ConflictKind, run: str) -> Conflict:
-        kept = self._runs.get(run)
+        kept = self._made(run)
         return Conflict(kind, *((0, "") if kept is None else kept.head))
 
-    def _run(self, run: str) -> _Kept:
-        kept = self._runs.get(run)
+    def _run(self, run: str) -> Kept:
+        kept = self._made(run)
         if kept is None:
             raise NoSuchRun(f"there is no run {run!r}")
         return kept
 
 
+def _follows(write: Write, kept: Kept) -> bool:
+    """Whether a write follows what a run has come to; by number alone, where hashes have not been made."""
+    after = write.after
+    if write.later or (after is not None and not after[1]):
+        return after is not None and after[0] == kept.place[0]
+    return after == kept.head
+
+
 def _keys(write: Write) -> list[tuple[str, str]]:
     """The keys that a write takes: in its own run first, then in others."""
-    own = [(write.run, entry.key) for entry in write.entries if entry.key is not None]
+    own = _own_keys(write)
     return [*own, *((sent.run, sent.key) for sent in write.sends)]
+
+
+def _own_keys(write: Write) -> list[tuple[str, str]]:
+    made = [(write.run, entry.key) for entry in write.entries if entry.key is not None]
+    return made + [(write.run, one.key) for one in write.later if one.key is not None]

@@ -14,11 +14,11 @@ from typing import Literal, Protocol, TypeAlias
 
 from attrs import field, frozen
 
-from detent.kernel.definition import FinalStatus
+from detent.kernel.backlog import Backlog, Taken
 from detent.kernel.entries import Checkpoint, Entry, Header
 from detent.kernel.frames import Frame, folded, opened, whole
 from detent.kernel.scribe import EMPTY
-from detent.kernel.snapshot import Snapshot
+from detent.kernel.snapshot import Snapshot, Status
 from detent.kernel.table import Outline
 from detent.kernel.vault import Beside, Key
 from detent.kernel.wire import Tree
@@ -41,9 +41,7 @@ __all__ = [
     "standing_of",
 ]
 
-RunStatus: TypeAlias = (
-    Literal["running", "waiting", "parked", "changed", "ending", "inert"] | FinalStatus
-)
+RunStatus: TypeAlias = Literal["waiting", "changed", "inert"] | Status
 """What a run is doing: `inert` is a fork that nobody has resumed."""
 
 ConflictKind: TypeAlias = Literal["exists", "unknown", "head", "key", "cell", "inbox", "together"]
@@ -88,7 +86,8 @@ class Write:
 
     `after` is the number and the hash of the entry it follows: nothing for a new run, whose `header` is given.
     `takes` are the numbers of deliveries whose events now have entries, `sends` go into the inboxes of other runs,
-    `cells` are written if they still have the version they are given with.
+    `cells` are written if they still have the version they are given with. Entries that need not be made yet are
+    `later`, and those of a new run are kept in its `backlog`; only a journal that has backlogs is given such.
     """
 
     run: str
@@ -104,6 +103,8 @@ class Write:
     sends: tuple[Delivery, ...] = ()
     cells: tuple[Cell, ...] = ()
     together: str | None = None
+    later: tuple[Taken, ...] = ()
+    backlog: Backlog | None = None
 
 
 @frozen
@@ -241,12 +242,14 @@ def frame_of(loaded: Loaded, key: Key | None = None) -> Frame:
 
 
 def standing_of(snapshot: Snapshot[object], next_due: int | None, held: bool = False) -> Standing:
-    """How a run stands at a snapshot, if it is neither parked nor changed.
+    """How a run stands at a snapshot, if its machine has not changed.
 
     `next_due` is when something happens by itself (see `due`). A run that nothing but an event can move is waiting.
+    Whether anything is `held` is seen in the snapshot; more may be known.
     """
     in_flight = bool(snapshot.effects)
     status: RunStatus = snapshot.status
     if status == "running" and not in_flight:
         status = "waiting"
-    return Standing(status, next_due, in_flight, held)
+    is_held = held or any(flight.is_held for flight in snapshot.effects)
+    return Standing(status, next_due, in_flight, is_held)

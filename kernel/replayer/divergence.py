@@ -15,13 +15,13 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 
-from detent.kernel.decisions import Signal
+from detent.kernel.decisions import AttemptFailed, Cancelled, Halted, Signal
 from detent.kernel.differences import Difference, differences
 from detent.kernel.entries import Entry
 from detent.kernel.frames import Frame
 from detent.kernel.layout import lay_out
 from detent.kernel.replayer.rows import Rows
-from detent.kernel.signals import Fired, Happened
+from detent.kernel.signals import Event, Happened
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.steps import Broken, Ignored, Rejected
 from detent.kernel.table import Table
@@ -138,13 +138,14 @@ def _told(entry: Entry, frame: Frame) -> dict[str, Any]:
 
 def _has_rows(table: Table[Any, Any, Any], before: Snapshot[Any], signal: Signal | None) -> bool:
     """Whether some active state has a row for what happened, whatever its guard says."""
-    if signal is None or isinstance(signal, Fired):
+    if not isinstance(signal, Event | Happened | AttemptFailed | Halted):
         return True
     layout = lay_out(table, before.configuration)
     if layout is None:  # pragma: no cover - something was stepped from there
         return False
-    if not isinstance(signal, Happened):
-        return any(layout.cell(type(signal)).ladders)
+    if isinstance(signal, Event | Halted):
+        kind = Cancelled if isinstance(signal, Halted) else type(signal)
+        return any(layout.cell(kind).ladders)
     routes = (
         layout.route((flight.form, type(signal.event)), flight.owner)
         for flight in before.effects

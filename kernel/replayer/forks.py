@@ -4,7 +4,8 @@ Rule 1: a fork is made without the author's code, and nothing of it happens befo
 Rule 2: what was in flight is asked about one by one: order it again (`rerun`), take what came of it in the parent
         (`take`), or say that nobody knows (`doubt`). Unless told otherwise what is pure is ordered again, and what may
         not be is in doubt; an effect for which neither is right has to be told.
-Rule 3: timers keep the time they had left.
+        What is held has nothing under way, and stays held, unless something else is said.
+Rule 3: timers, and what is held for a time, keep the time they had left.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -109,11 +110,12 @@ def fork(
 
 @frozen
 class _InFlight:
-    """An effect that was begun and has no outcome: its form, which of those of an Each, and if it is to stop."""
+    """An effect without an outcome: its form, which of those of an Each, and if it is to stop, or is held."""
 
     form: str
     part: int
     is_stopping: bool
+    is_held: bool = False
 
 
 class _Parent:
@@ -149,8 +151,8 @@ class _Parent:
                 entry = whole(what, line.beside, key)
                 if last <= seq:
                     frame, self.hash = followed(frame, entry), entry.hash
-                elif happened := under(entry.event, "$happened"):
-                    id, outcome = happened
+                elif came := _came_of(entry):
+                    id, outcome = came
                     self.outcomes.setdefault(id, {"$happened": [id, dated(outcome, entry.at)]})
         if header is None or frame is EMPTY or frame["seq"] != seq:
             of = "the log" if run is None else f"run {run!r}"
@@ -166,7 +168,7 @@ class _Parent:
         """What arrives for one effect in flight, if anything does."""
         outcomes, kind = self._said(effect)
         named = f"effect {id} ({effect.form})"
-        made = choice or DEFAULTS.get(kind)
+        made = choice or ("rerun" if effect.is_held else DEFAULTS.get(kind))
         if made is None:
             what = f"{named} is {kind or 'of an unknown kind'}"
             raise WrongInput(f"{what}: say whether to rerun it or to take what came of it")
@@ -204,6 +206,25 @@ class _Parent:
         return [*said["outcomes"], *also], str(kind)
 
 
+def _came_of(entry: Entry) -> tuple[int, Tree] | None:
+    """The outcome that an entry tells of, with its effect: also of an attempt that was not tried again."""
+    if happened := under(entry.event, "$happened"):
+        return happened[0], happened[1]
+    attempted = under(entry.event, "$attempt_failed")
+    if attempted is None or entry.answer != "moved" or _is_tried_again(entry, str(attempted[0])):
+        return None
+    return attempted[0], attempted[2]
+
+
+def _is_tried_again(entry: Entry, id: str) -> bool:
+    """Whether all that came of an attempt is that the effect has come further."""
+    edits: Any = entry.delta.get("effects", {})
+    if edits.get(id):
+        return "3" not in edits[id]
+    fans = (under(under(edit, "3"), "$fan") for edit in edits.values())
+    return any(fan is not None and fan.keys() == {"lives"} for fan in fans)
+
+
 def _moved(frame: Frame, at: int) -> Frame:
     """A frame as it is at another time, with what waits for its time waiting as long as before."""
     parts: Any = frame
@@ -212,25 +233,64 @@ def _moved(frame: Frame, at: int) -> Frame:
         id: [owner, row, due + late] for id, (owner, row, due) in parts["timers"].items()
     }
     effects: dict[str, Tree] = {
-        id: [owner, form, ordered + late, *rest]
-        for id, (owner, form, ordered, *rest) in parts["effects"].items()
+        id: [
+            *(owner, form, ordered + late, _held_later(what, late)),
+            *(*more[:2], *(_later(life, late) for life in more[2:])),
+        ]
+        for id, (owner, form, ordered, what, *more) in parts["effects"].items()
     }
     return {**frame, "at": at, "timers": timers, "effects": effects}
+
+
+def _held_later(what: Any, late: int) -> Tree:
+    fan = under(what, "$fan")
+    if fan is None or "lives" not in fan:
+        order: Tree = what
+        return order
+    lives: dict[str, Tree] = {place: _later(life, late) for place, life in fan["lives"].items()}
+    return {"$fan": {**fan, "lives": lives}}
+
+
+def _later(life: Any, late: int) -> Tree:
+    """How far an effect has come that is held for as long as before."""
+    attempt, held, until = life
+    return [attempt, held, until + late if until else 0]
 
 
 def _in_flight(frame: Frame) -> Iterator[tuple[int, _InFlight]]:
     """Every effect that was begun and has no outcome, with its id."""
     effects: Any = frame["effects"]
-    for id, (_, form, _, what, *more) in effects.items():
+    told = set(_told_in_line(frame))
+    for first, (_, form, _, what, *more) in effects.items():
         fan = under(what, "$fan")
         if fan is None:
-            part, is_stopping = more or (0, False)
-            yield int(id), _InFlight(form, part, is_stopping)
-            continue
-        heard = {index for index, _ in fan["heard"]}
-        asked = set(fan["asked"]) if fan["stopping"] else set(range(fan["begun"]))
-        for index in sorted(asked - heard):
-            yield int(id) + index, _InFlight(form, fan["orders"][index][0], fan["stopping"])
+            part, is_stopping, *lives = more or (0, False)
+            flying = {int(first): _InFlight(form, part, is_stopping, _is_held(*lives))}
+        else:
+            heard = {index for index, _ in fan["heard"]}
+            asked = set(fan["asked"]) if fan["stopping"] else set(range(fan["begun"]))
+            lives = fan.get("lives", {})
+            flying = {
+                int(first) + index: _InFlight(
+                    *(form, fan["orders"][index][0], fan["stopping"]),
+                    _is_held(lives.get(str(index))),
+                )
+                for index in sorted(asked - heard)
+            }
+        yield from ((id, effect) for id, effect in flying.items() if id not in told)
+
+
+def _is_held(life: Any = None) -> bool:
+    return life is not None and bool(life[1])
+
+
+def _told_in_line(frame: Frame) -> Iterator[int]:
+    """The effects whose outcomes wait in the line of a parked run."""
+    line: Any = frame.get("line", [])
+    for signal, _ in line:
+        told = under(signal, "$happened") or under(signal, "$attempt_failed")
+        if told is not None:
+            yield told[0]
 
 
 def _seals(value: Tree, known: Container[str]) -> Iterator[str]:

@@ -93,26 +93,45 @@ def _timeless(frame: Frame, waits: dict[str, int]) -> Frame:
         for id, (owner, row, due) in parts["timers"].items()
     }
     effects: dict[str, Tree] = {
-        id: [owner, form, *map(_without_heard_times, rest)]
-        for id, (owner, form, _, *rest) in parts["effects"].items()
+        id: [owner, form, _without_times(what), *more[:2], *map(_life, more[2:])]
+        for id, (owner, form, _, what, *more) in parts["effects"].items()
     }
-    return {**{k: v for k, v in frame.items() if k != "at"}, "timers": timers, "effects": effects}
+    timeless: Frame = {**frame, "timers": timers, "effects": effects}
+    if "line" in frame:
+        timeless["line"] = [[_without_time(signal), seq] for signal, seq in parts["line"]]
+    del timeless["at"]
+    return timeless
 
 
-def _without_heard_times(what: Tree) -> Tree:
+def _without_times(what: Tree) -> Tree:
     fan = under(what, "$fan")
     if fan is None:
         return what
     heard: list[Tree] = [[index, _outcome(event)] for index, event in fan["heard"]]
-    return {"$fan": {**fan, "heard": heard}}
+    lives: dict[str, Tree] = {place: _life(one) for place, one in fan.get("lives", {}).items()}
+    return {"$fan": {**fan, "heard": heard, **({"lives": lives} if lives else {})}}
+
+
+def _life(life: Any) -> Tree:
+    """How far an effect has come, without the time until which it is held."""
+    attempt, held, _ = life
+    return [attempt, held]
 
 
 def _without_time(event: Tree) -> Tree:
-    happened = under(event, "$happened")
-    if happened is None:
-        return event
-    id, outcome = happened
-    return {"$happened": [id, _outcome(outcome)]}
+    """What happened, without when: nor when an outcome came, nor until when something is held."""
+    if (happened := under(event, "$happened")) is not None:
+        return {"$happened": [happened[0], _outcome(happened[1])]}
+    if (attempt := under(event, "$attempt_failed")) is not None:
+        return {"$attempt_failed": [*attempt[:2], _outcome(attempt[2]), *attempt[3:]]}
+    if (held := under(event, "$held")) is not None:
+        return {"$held": {key: value for key, value in held.items() if key != "until"}}
+    if (queued := under(event, "$queued")) is not None:
+        return {"$queued": _without_time(queued)}
+    for tag in ("$parked", "$broke"):
+        if (broke := under(event, tag)) is not None:
+            return {tag: {**broke, "signal": _without_time(broke["signal"])}}
+    return event
 
 
 def _outcome(event: Any) -> Tree:

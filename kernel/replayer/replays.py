@@ -6,12 +6,12 @@ Rule 2: changed rules are told and replay goes on, to the first entry that comes
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, get_args
 
 from attrs import define, evolve, field, frozen
 
 from detent.kernel.compiler import compile_machine
-from detent.kernel.decisions import Signal
+from detent.kernel.decisions import AttemptFailed, Decision, Signal
 from detent.kernel.definition import Definition, Each, Spawn
 from detent.kernel.differences import Difference, differences
 from detent.kernel.edits import Edit
@@ -29,6 +29,7 @@ from detent.kernel.steps import Broken, Ignored, Moved, Stepped
 from detent.kernel.table import Outline, Table
 from detent.kernel.vault import Key
 from detent.kernel.wire import Tree, spelled
+from detent.kernel.wording import DECIDED
 
 __all__ = ["Replayed", "replay", "snapshot_at"]
 
@@ -36,8 +37,11 @@ I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
 D = TypeVar("D")
 R = TypeVar("R")
 
-TAGS = frozenset({"$", "$began", "$happened", "$fired"})
+TAGS = frozenset({"$", "$began", "$happened", "$fired", *DECIDED})
 """What tells that something happened in a run; anything else happened to it."""
+
+QUIET = frozenset(get_args(Decision)) - {AttemptFailed}
+"""What may be decided before that is offered which waits."""
 
 AnyTable = Table[Any, Any, Any]
 Actual: TypeAlias = tuple[Entry, Snapshot[Any]] | Broken[Any] | str
@@ -238,7 +242,7 @@ class _Replayer:
         signal = recorder.scribe.read_signal(event, before.pending.effects, entry.at)
         stepped: Stepped[Any] | None
         if entry.cause is None:
-            if before.pending.deferred and (divergence := self._overdue(run, entry, before)):
+            if type(signal) not in QUIET and (divergence := self._overdue(run, entry, before)):
                 return divergence
             stepped = step(recorder.table, before, signal, entry.at)
         else:
@@ -246,8 +250,9 @@ class _Replayer:
         return self._judge(run, entry, before, signal, stepped)
 
     def _overdue(self, run: _Run, entry: Entry, before: Snapshot[Any]) -> Divergence | None:
-        """Something that was deferred would have been offered first, and would not be deferred again."""
-        if before.pending.offered == len(before.pending.deferred):
+        """Something that waited would have been offered first, and would not be deferred again."""
+        pending = before.pending
+        if pending.offered == len(pending.deferred) and not pending.line:
             return None
         again = recall(run.recorder.table, before)
         if again is None or isinstance(again, Broken):  # what broke then may be left where it is
@@ -312,7 +317,7 @@ class _Replayer:
             raise NoSuchEntry(f"run {run.header.run!r} does not begin at its beginning")
         input = scribe.codec.read(scribe.input, event["$began"])
         try:
-            moved: Moved[Any] = begin(table, input, entry.at)
+            moved: Moved[Any] = begin(table, input, entry.at, run.header.deadline)
         except (BrokenBegin, WrongInput) as error:
             expected = summary(entry, followed(EMPTY, entry))
             return Divergence(run.header.run, entry.seq, "broken", expected, str(error))

@@ -35,10 +35,16 @@ PURE = {"attrs", "msgspec"}  # what the kernel and the machines may use of other
 FRONT_ENDS = {"machines/classic/": {"transitions"}}  # what it is for is the package itself
 EVERYWHERE = {"attrs", "trio"}  # a file of the tools may use one third-party package besides
 
+RUNTIME = ("scheduler", "watching", "runs", "system")  # the rooms of the kernel that know trio
+LIVING = {"kernel/system.py": {"time", "random"}}  # and the one that asks a clock and chance
+
 every_file = pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
-pure_file = pytest.mark.parametrize(
-    "source", sources("kernel", "machines"), ids=lambda source: source.name
-)
+PURE_FILES = [
+    source
+    for source in sources("kernel", "machines")
+    if not source.name.startswith(tuple(f"kernel/{room}" for room in RUNTIME))
+]
+pure_file = pytest.mark.parametrize("source", PURE_FILES, ids=lambda source: source.name)
 
 
 def room_of(module: str) -> str:
@@ -133,6 +139,18 @@ def test_what_is_pure_uses_no_package_but_attrs_and_msgspec(source: Source) -> N
     }
 
     assert third_party(source) <= PURE | own
+
+
+@pytest.mark.parametrize(
+    "source",
+    [source for source in sources("kernel") if source not in PURE_FILES],
+    ids=lambda source: source.name,
+)
+def test_the_runtime_knows_trio_and_nothing_else_of_the_world(source: Source) -> None:
+    allowed = {"trio", *LIVING.get(source.name, set())}
+
+    assert third_party(source) <= PURE | {"trio"}
+    assert {name.partition(".")[0] for name in source.imports()} & IMPURE <= allowed
 
 
 def test_one_file_knows_the_wire_library() -> None:

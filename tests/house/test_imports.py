@@ -1,4 +1,4 @@
-"""What an import brings along: the standard library, attrs, msgspec, Detent itself, and not one warning."""
+"""What an import brings along: the standard library, attrs, msgspec, trio, Detent itself, and not one warning."""
 
 import json
 import subprocess
@@ -14,6 +14,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 ALLOWED = {
     *("attr", "attrs", "msgspec", "detent"),
+    *("trio", "outcome", "sniffio", "sortedcontainers", "idna"),  # trio, and what it needs
     "typing_extensions",  # if it happens to be installed, msgspec loads it
 }
 
@@ -28,7 +29,7 @@ def brought(module: str) -> list[str]:
 
 
 @pytest.mark.parametrize("module", ["detent", "detent.kernel", "detent.machines"])
-def test_an_import_brings_nothing_but_attrs_and_msgspec(module: str) -> None:
+def test_an_import_brings_nothing_but_attrs_msgspec_and_trio(module: str) -> None:
     tops = {name.partition(".")[0] for name in brought(module)}
 
     assert tops - sys.stdlib_module_names <= ALLOWED

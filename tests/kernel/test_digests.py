@@ -112,6 +112,10 @@ RULES: list[tuple[str, Any]] = [
     ),
     ("limit", digests(first(), microsteps=7)),
     ("result", digests(first(), result=str)),
+    ("on bug", digests(first(), on_bug="fail")),
+    ("background", digests(first(), background_limit=7)),
+    ("compensation", digests(first(), compensation_limit=7)),
+    ("compensates", digests(first(compensates=True))),
 ]
 
 
@@ -300,3 +304,14 @@ def test_digests_are_the_same_on_every_version_of_python(machine: Any) -> None:
     table = compile_machine(machine)
 
     assert (table.shape, table.rules) == KNOWN[machine.name]
+
+
+def test_what_most_machines_say_of_their_ends_is_left_out_of_the_rules() -> None:
+    said = compile_machine(Machine("m", State("s"), data=Data)).rules_outline.tree
+
+    assert [*said] == ["begin", "result", "defer_limit", "microsteps", "states", "effects"]
+
+
+def test_a_limit_is_told_by_its_value_not_by_its_type() -> None:
+    assert digests(first(), background_limit=60) == BASE
+    assert digests(first(), background_limit=7) == digests(first(), background_limit=7.0)

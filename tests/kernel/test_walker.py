@@ -28,7 +28,23 @@ from detent import (
     WrongInput,
     compile_machine,
 )
-from detent.kernel import Fired, due, elapse, walk
+from detent.kernel import (
+    Admitted,
+    AttemptFailed,
+    Failed,
+    Fired,
+    Happened,
+    Held,
+    Parked,
+    Problem,
+    Queued,
+    Resumed,
+    Retry,
+    begin,
+    due,
+    elapse,
+    walk,
+)
 from examples.order import Add, Cart, Charge, Paid, Pay, ask, charge, order
 from tests.kernel.wide import All, Begun, Poked, wide
 
@@ -206,3 +222,82 @@ def test_a_question_without_a_deadline_is_never_due() -> None:
     table = compile_machine(Machine("m", State("a", do=patient), data=Seen))
 
     assert due(table, walk(table, Seen())[0].snapshot) == ()
+
+
+# -- what is decided
+
+DOWN = Failed(Problem("down"))
+PARK = Parked("looking/0", "update", "f", Problem("x"))
+patient: Call[object, int] = Call(
+    Look, lambda data: Look(1), timeout=5.0, retry=Retry(jitter=0.0), name="patient"
+)
+trying = Machine(
+    "trying",
+    State(
+        "trying", On(patient.returned | patient.failed, to="done"), On(Go, to="done"), do=patient
+    ),
+    State("done"),
+    data=Seen,
+)
+trying_table = compile_machine(trying)
+
+
+def test_an_attempt_that_failed_is_tried_again_when_it_is_time() -> None:
+    steps = walk(trying, Seen(), AttemptFailed(1, 1, DOWN), elapse(1), patient.returned(3))
+
+    assert [str(step) for step in steps[1:]] == [
+        "effect 1.failed at attempt 1 -> trying",
+        "Admitted -> trying",
+        "patient.returned -> done",
+    ]
+
+
+def test_an_answer_by_hand_is_the_last_word() -> None:
+    steps = walk(trying, Seen(), patient.failed(Problem("down")))
+
+    assert str(steps[-1]) == "patient.failed -> done"
+
+
+def test_what_is_held_is_due_when_it_may_begin_and_has_no_time_out() -> None:
+    held = walk(trying, Seen(), Held((1,), "limiter", 7))[-1].snapshot
+    open_end = walk(trying, Seen(), Held((1,), "limiter"))[-1].snapshot
+
+    assert due(trying_table, held) == ((7, Admitted(1)),)
+    assert due(trying_table, open_end) == ()
+
+
+def test_an_attempt_after_the_first_has_no_time_out_that_anybody_knows() -> None:
+    again = walk(trying, Seen(), AttemptFailed(1, 1, DOWN), Admitted(1, 2))[-1].snapshot
+
+    assert due(trying_table, again) == ()
+    assert len(due(trying_table, begin(trying_table, Seen()).snapshot)) == 1
+
+
+def test_held_orders_of_an_each_are_due_one_by_one() -> None:
+    now = walk(looking, Seen(), Held((2,), "limiter", 7))[-1].snapshot
+
+    coming = due(compile_machine(looking), now)
+
+    assert coming[0] == (7, Admitted(2))
+    assert [type(signal) for _, signal in coming] == [Admitted, Happened]
+
+
+def test_of_a_run_that_is_parked_only_the_deadline_passes() -> None:
+    waiting = Machine("waiting", State("s", After(1, to="t"), do=patient), State("t"), data=Seen)
+    table = compile_machine(waiting)
+    first = begin(table, Seen(), 0, 9_000_000)
+
+    assert [at for at, _ in due(table, first.snapshot)] == [1_000_000, 5_000_000, 9_000_000]
+    parked = evolve(first.snapshot, pending=evolve(first.snapshot.pending, parked=PARK))
+    assert due(table, parked) == ((9_000_000, Fired(1)),)
+
+
+def test_what_is_stopping_waits_until_a_parked_run_goes_on() -> None:
+    steps = walk(trying, Seen(), PARK, Queued(Go()), Resumed())
+
+    assert [str(step) for step in steps[-3:]] == [
+        "Resumed -> trying",
+        "Go -> done",
+        "patient.stopped -> done",
+    ]
+    assert len(walk(trying, Seen(), Go(), PARK)) == 4

@@ -1,13 +1,18 @@
 """What a failed walk is told as: in words, as a test to paste, and as a run log."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
 from detent.kernel import (
+    Beside,
+    Entry,
     Footer,
+    Head,
+    Header,
     Key,
     Recorded,
     Recorder,
@@ -21,9 +26,21 @@ from detent.tools.testing.promises import Promise
 from detent.tools.testing.spelling import Speller
 from detent.tools.testing.strategies import Walk
 
-__all__ = ["RUN", "BrokenProperty", "Found", "lines_of", "report", "walk_key"]
+__all__ = [
+    "RUN",
+    "BrokenProperty",
+    "Found",
+    "digests_of",
+    "lines_of",
+    "report",
+    "stored_lines",
+    "told_run",
+    "walk_key",
+    "write_log",
+]
 
 RUN = "walk"
+BESIDE = re.compile(rb'"\$(?:blob|sealed)":"([0-9a-f]{64})"')
 walk_key = Key(b"what happens in a walk is made up")
 """What secret fields are sealed with in logs of walks, which hold nobody's secrets."""
 
@@ -98,10 +115,52 @@ def _pasted(
 
 def _write(recorder: Recorder, found: Found, log: Path) -> None:
     """Write the log of a failure, its footer saying what was broken. What is there is replaced."""
+    write_log(log, lines_of(recorder, found.entries), found.what)
+
+
+def write_log(log: Path, lines: Iterable[bytes], what: str) -> None:
+    """Write the log of a failure, its footer saying what was broken. What is there is replaced."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
-        file.writelines(lines_of(recorder, found.entries))
-        file.write(footer_line(Footer(found.what)))
+        file.writelines(lines)
+        file.write(footer_line(Footer(what)))
+
+
+def stored_lines(
+    recorder: Recorder, header: Header, entries: Sequence[Entry], beside: Mapping[str, Beside]
+) -> Iterator[bytes]:
+    """The log of a run as a journal has stored it, with what lies beside it."""
+    yield from opening_lines(recorder, header)
+    nothing: Any = None
+    for entry in entries:
+        under = tuple(beside[digest] for digest in digests_of(entry) if digest in beside)
+        yield from recorded_lines(header.run, Recorded(nothing, entry, Head(entry.hash), under))
+
+
+def digests_of(entry: Entry) -> tuple[str, ...]:
+    """What an entry says lies beside it."""
+    return tuple(dict.fromkeys(found.decode() for found in BESIDE.findall(entry.body)))
+
+
+def told_run(
+    name: str,
+    found: Found,
+    script: Sequence[str],
+    promises: Sequence[Promise[Any]],
+    log: str,
+) -> str:
+    """Everything somebody needs who is to mend what a run on the kernel has shown."""
+    lines = [f"machine {name!r} does not keep this: {found.what}", f"  {found.how}"]
+    lines += ["", "what happened, by the clock:", "", *script]
+    if log:
+        names = [_identifier(getattr(one.claim, "__name__", "promise")) for one in promises]
+        kept = f", promises=[{', '.join(names)}]" if names else ""
+        lines += ["", f"as a run log: {log}", "as a test of what was recorded:", ""]
+        lines += ["    from detent.tools.testing import recording", ""]
+        lines += [
+            f'    test_{_identifier(found.what)} = recording("{log}", {_identifier(name)}{kept})'
+        ]
+    return "\n".join(lines)
 
 
 def _identifier(text: str) -> str:

@@ -16,15 +16,34 @@ from detent.kernel import (
     Effect,
     Event,
     Failure,
+    FinalStatus,
     Machine,
     Order,
+    Retry,
     Spawn,
     State,
     Wait,
     assign,
 )
 
-__all__ = ["EFFECTS", "EVENTS", "GUARDS", "QUIET_GUARDS", "QUIET_UPDATES", "UPDATES", "Tally"]
+__all__ = [
+    "EFFECTS",
+    "EVENTS",
+    "GUARDS",
+    "QUIET_GUARDS",
+    "QUIET_UPDATES",
+    "STATUSES",
+    "UPDATES",
+    "Tally",
+]
+
+STATUSES: tuple[FinalStatus, ...] = (
+    "completed",
+    "completed_with_failures",
+    "stopped",
+    "limit_reached",
+    "failed",
+)
 
 
 @frozen
@@ -146,12 +165,12 @@ def puzzled(data: Tally, event: Event) -> bool:
 
 small_machine = Machine("small", State("only"), data=Tally)
 careful = Call(Once, name="careful")
-quick = Call(Work, timeout=5.0, name="quick")
+quick = Call(Work, timeout=5.0, retry=Retry(attempts=3), name="quick")
 sure = Wait(int, deadline=60.0, name="sure")
 child = Spawn(small_machine, name="child")
 
 EFFECTS: tuple[Doing[Tally], ...] = (
-    Call(Work, Tally.work, timeout=2.0),
+    Call(Work, Tally.work, timeout=2.0, retry=Retry(base=0)),
     Call(Once, Tally.once, timeout=3.0, breaker="shop"),
     Wait(bool, Tally.question, deadline=10.0),
     Wait(int, "How many?", name="ask"),

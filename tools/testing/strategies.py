@@ -1,83 +1,48 @@
-"""Hypothesis strategies for machines, and for what may happen to a run of one.
+"""Hypothesis strategies for machines. What may happen to a run of one is beside it, and shown here too.
 
 Rule 1: a generated machine compiles. What it does when it runs is not restricted: it may fail, end, break, or go in
         circles.
-Rule 2: a walk is drawn against the table it walks, so that outcomes and timers mostly find what they are meant for;
-        some are meant for nothing, because that must be harmless too.
-Rule 3: the simplest machine has one state, and shrinking goes there.
+Rule 2: the simplest machine has one state, and shrinking goes there.
 """
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from hypothesis import strategies as st
 
 from detent.kernel import (
     After,
     Always,
-    BrokenBegin,
+    Cancelled,
     Defer,
     Doing,
     Done,
-    Each,
-    Ended,
     Event,
-    Fan,
     Final,
-    FinalStatus,
-    Fired,
-    Flight,
-    Happened,
     History,
     Ignore,
     Machine,
     On,
     Outcome,
     Part,
-    Record,
     Region,
     Reject,
-    Shape,
-    Signal,
-    Snapshot,
     State,
-    Table,
-    advance,
-    begin,
-    outcome_shape,
-    shape_of,
-    unstorable,
 )
-from detent.tools.testing.echoes import echoing
-from detent.tools.testing.payloads import values
+from detent.tools.testing.drawing import Draw, index, one_in, pick
+from detent.tools.testing.happenings import Walk, signals, walks
 from detent.tools.testing.samples import (
     EFFECTS,
     EVENTS,
     GUARDS,
     QUIET_GUARDS,
     QUIET_UPDATES,
+    STATUSES,
     UPDATES,
     Tally,
 )
-from detent.tools.testing.watchdog import watchdog
 
 __all__ = ["Features", "Walk", "machines", "signals", "walks"]
-
-T = TypeVar("T")
-Draw = st.DrawFn
-STATUSES: tuple[FinalStatus, ...] = (
-    "completed",
-    "completed_with_failures",
-    "stopped",
-    "limit_reached",
-    "failed",
-)
-
-
-CHILD_STATUSES = (*STATUSES, "cancelled", "timed_out")
-TALLIES = st.integers(0, 9).map(Tally)
 
 
 @frozen
@@ -93,6 +58,7 @@ class Features:
     eventless: bool = True
     guards: bool = True
     bugs: bool = True
+    compensation: bool = True
 
 
 @define(eq=False)
@@ -106,6 +72,7 @@ class _Plan:
     do: tuple[Doing[Tally], ...] = ()
     around: "tuple[_Plan, ...]" = ()
     extra: Any = None
+    compensates: bool = False
 
     def everything(self) -> "list[_Plan]":
         """The state and all inside it."""
@@ -117,7 +84,9 @@ class _Plan:
             return Final(self.name, self.extra)
         if self.kind is History:
             return History(self.name, deep=self.extra)
-        return self.kind(self.name, *self.rows, *(s.written() for s in self.inside), do=self.do)
+        inside = (state.written() for state in self.inside)
+        flag = self.compensates
+        return self.kind(self.name, *self.rows, *inside, do=self.do, compensates=flag)
 
 
 @st.composite
@@ -139,27 +108,28 @@ def machines(draw: Draw, features: Features = Features()) -> Machine[Tally, Tall
         *(plan.written() for plan in root.inside),
         data=Tally,
         background=background,
-        defer_limit=_pick(draw, (100, 2)),
+        defer_limit=pick(draw, (100, 2)),
         microsteps=40,
+        background_limit=pick(draw, (60.0, 0)),
     )
 
 
 def _fill(draw: Draw, outer: _Plan, features: Features, depth: int, count: list[int]) -> None:
     """Put states inside a state."""
-    parallel = features.parallel and depth < 3 and _one_in(draw, 6)
+    parallel = features.parallel and depth < 3 and one_in(draw, 6)
     around = (*outer.around, outer)
-    for _ in range((2 + _index(draw, 2)) if parallel else (1 + _index(draw, 4))):
+    for _ in range((2 + index(draw, 2)) if parallel else (1 + index(draw, 4))):
         count[0] += 1
         plan = _Plan(f"s{count[0]}", Region if parallel else State, around=around)
         outer.inside.append(plan)
-        if features.nested and depth < 3 and _one_in(draw, 4 + depth):
+        if features.nested and depth < 3 and one_in(draw, 4 + depth):
             _fill(draw, plan, features, depth + 1, count)
-    if not parallel and _one_in(draw, 3):
-        status = _pick(draw, STATUSES)
+    if not parallel and one_in(draw, 3):
+        status = pick(draw, STATUSES)
         count[0] += 1
         outer.inside.append(_Plan(f"f{count[0]}", Final, around=around, extra=status))
-    if features.history and depth and _one_in(draw, 3):
-        deep = _one_in(draw, 2)
+    if features.history and depth and one_in(draw, 3):
+        deep = one_in(draw, 2)
         count[0] += 1
         outer.inside.append(_Plan(f"h{count[0]}", History, around=around, extra=deep))
 
@@ -169,14 +139,14 @@ def _lead_to_all(draw: Draw, outer: _Plan, features: Features) -> None:
     for place, plan in enumerate(outer.inside):
         if place and plan.kind is not Region and plan.kind is not History:
             sources = [p for p in outer.inside[:place] if p.kind in (State, Region)] or [outer]
-            source = _pick(draw, sources)
+            source = pick(draw, sources)
             source.rows.append(_on(draw, features, plan.name))
     for history in (plan for plan in outer.inside if plan.kind is History):
         sources = [
             p for p in (*outer.around[1:], outer, *outer.inside) if p.kind in (State, Region)
         ]
         usable = [source for source in sources if _may_lead(source, history)]
-        _pick(draw, usable).rows.append(_on(draw, features, history.name))
+        pick(draw, usable).rows.append(_on(draw, features, history.name))
 
 
 def _may_lead(source: _Plan, target: _Plan) -> bool:
@@ -193,22 +163,27 @@ def _furnish(draw: Draw, plan: _Plan, root: _Plan, features: Features) -> None:
     """Give a state rows, effects and timers."""
     targets = [other.name for other in root.everything()[1:] if _may_lead(plan, other)]
     to: list[str | None] = [None, *targets]
-    plan.rows += [_on(draw, features, _pick(draw, to)) for _ in range(_index(draw, 3))]
-    if features.eventless and _one_in(draw, 5):
-        plan.rows.append(_always(draw, _pick(draw, to)))
+    plan.rows += [_on(draw, features, pick(draw, to)) for _ in range(index(draw, 3))]
+    if features.compensation and plan is not root:
+        plan.compensates = one_in(draw, 4)
+    if features.compensation and one_in(draw, 3):
+        undoing: Any = pick(draw, (None, Tally.add))
+        plan.rows.append(On[Tally](Cancelled, to=pick(draw, to), update=undoing))
+    if features.eventless and one_in(draw, 5):
+        plan.rows.append(_always(draw, pick(draw, to)))
     if any(inner.kind is Final for inner in plan.inside) and plan is not root:
-        plan.rows.append(Done(to=_pick(draw, to)))
-    if features.timers and _one_in(draw, 4):
-        seconds = _pick(draw, (0.0, 1.5, 60.0))
+        plan.rows.append(Done(to=pick(draw, to)))
+    if features.timers and one_in(draw, 4):
+        seconds = pick(draw, (0.0, 1.5, 60.0))
         plan.rows.append(
-            After(seconds, to=_pick(draw, to), update=_pick(draw, (None, *QUIET_UPDATES)))
+            After(seconds, to=pick(draw, to), update=pick(draw, (None, *QUIET_UPDATES)))
         )
     if features.deferral:
         _excuse(draw, plan)
     if features.effects and plan is not root:
         plan.do = _effects(draw, root, features)
         for form in plan.do:
-            owner = _pick(draw, (plan, *plan.around[1:]))
+            owner = pick(draw, (plan, *plan.around[1:]))
             plan.rows += (
                 [] if owner is not plan else _outcome_rows(draw, plan, root, form, features)
             )
@@ -217,17 +192,17 @@ def _furnish(draw: Draw, plan: _Plan, root: _Plan, features: Features) -> None:
 
 
 def _on(draw: Draw, features: Features, to: str | None) -> On[Tally]:
-    event = _pick(draw, EVENTS)
+    event = pick(draw, EVENTS)
     guards = (None, *(GUARDS if features.bugs else GUARDS[:-1])) if features.guards else (None,)
     updates = (None, *(UPDATES if features.bugs else UPDATES[:-1]))
-    when: Any = _pick(draw, guards)
-    update: Any = _pick(draw, updates)
-    return On[Tally](event, to=to, when=when, update=update, reenter=_one_in(draw, 2))
+    when: Any = pick(draw, guards)
+    update: Any = pick(draw, updates)
+    return On[Tally](event, to=to, when=when, update=update, reenter=one_in(draw, 2))
 
 
 def _always(draw: Draw, to: str | None) -> Always[Tally]:
-    when = _pick(draw, QUIET_GUARDS)
-    return Always(to=to, when=when, update=_pick(draw, (None, *QUIET_UPDATES)))
+    when = pick(draw, QUIET_GUARDS)
+    return Always(to=to, when=when, update=pick(draw, (None, *QUIET_UPDATES)))
 
 
 def _excuse(draw: Draw, plan: _Plan) -> None:
@@ -235,13 +210,13 @@ def _excuse(draw: Draw, plan: _Plan) -> None:
     handled = {row.event for row in plan.rows if isinstance(row, On)}
     for event in EVENTS:
         if event not in handled:
-            word = _pick(draw, (None, Defer, Ignore, Reject))
+            word = pick(draw, (None, Defer, Ignore, Reject))
             if word is not None:
                 plan.rows.append(word(event))
 
 
 def _effects(draw: Draw, root: _Plan, features: Features) -> tuple[Doing[Tally], ...]:
-    return tuple(dict.fromkeys(_pick(draw, EFFECTS) for _ in range(_index(draw, 3))))
+    return tuple(dict.fromkeys(pick(draw, EFFECTS) for _ in range(index(draw, 3))))
 
 
 def _outcome_rows(
@@ -252,110 +227,8 @@ def _outcome_rows(
     to: list[str | None] = [None, *targets]
     rows: list[Part[Tally]] = []
     for kind in form.possible:
-        if not _one_in(draw, 5):
+        if not one_in(draw, 5):
             outcome: Outcome[Event] = Outcome(((form, kind),))
-            update: Any = _pick(draw, (None, Tally.add))
-            rows.append(On[Tally](outcome, to=_pick(draw, to), update=update))
+            update: Any = pick(draw, (None, Tally.add))
+            rows.append(On[Tally](outcome, to=pick(draw, to), update=update))
     return rows
-
-
-# -- what may happen
-
-
-@st.composite
-def signals(draw: Draw, table: Table[Any, Any, Any], snapshot: Snapshot[Any]) -> Signal:
-    """What may happen to a run that is at a snapshot; now and then something that cannot."""
-    open_effects = [(flight, id) for flight in snapshot.effects for id in _open(flight)]
-    kinds = ["sent"] * 4 * bool(table.events) + ["came"] * 4 * bool(open_effects)
-    kinds += ["fired"] * 2 * bool(snapshot.timers)
-    kind = _pick(draw, [*kinds, "nothing"])
-    if kind == "sent" and table.events:
-        sent: Event = draw(values(shape_of(_pick(draw, table.events))))
-        return echoing(draw, sent, snapshot.data)
-    if kind == "fired":
-        return Fired(_pick(draw, snapshot.timers).id)
-    if kind == "came":
-        flight, id = _pick(draw, open_effects)
-        outcome: Event = draw(values(_outcome(draw, table, flight, id)))
-        return Happened(id, echoing(draw, _as_runs_end(draw, outcome), snapshot.data))
-    id = _index(draw, snapshot.pending.count + 2) - 1
-    return Fired(id) if _one_in(draw, 2) else Happened(id, EVENTS[0]())
-
-
-def _as_runs_end(draw: Draw, event: Any) -> Event:
-    """An outcome; if it is the end of a child, one of the ways in which runs end."""
-    is_end = issubclass(type(event), Ended)
-    outcome: Event = evolve(event, status=_pick(draw, CHILD_STATUSES)) if is_end else event
-    return outcome
-
-
-def _open(flight: Flight) -> list[int]:
-    """The first few orders that wait for an outcome."""
-    size = len(flight.orders) if isinstance(flight, Fan) else 1
-    return [id for id in range(flight.id, flight.id + size) if flight.has(id)][:3]
-
-
-def _outcome(draw: Draw, table: Table[Any, Any, Any], flight: Flight, id: int) -> Shape:
-    """Something that may come of an effect."""
-    form, part = table.forms[flight.form], flight.part_of(id)
-    inner = form.forms[part] if isinstance(form, Each) else form
-    kind = _pick(draw, table.possible[flight.form, part])
-    shape = outcome_shape(inner, kind)
-    if isinstance(shape, Record) and any(True for a in shape.arguments for _ in unstorable(a)):
-        return Record(shape.kind, (shape_of(None),))
-    return shape
-
-
-@frozen
-class Walk:
-    """What a run begins with, and what happens to it: signals with their times."""
-
-    input: Any
-    signals: tuple[tuple[Signal, int], ...] = ()
-
-
-@st.composite
-def walks(
-    draw: Draw,
-    table: Table[Any, Any, Any],
-    inputs: st.SearchStrategy[Any] = TALLIES,
-    at_most: int = 20,
-) -> Walk:
-    """Walks of a machine, drawn as the run goes on; nothing happens to a run that cannot begin.
-
-    `inputs` makes what runs begin with; left out, it makes what generated machines begin with.
-    """
-    input = draw(inputs)
-    try:
-        now = begin(table, input).snapshot
-    except BrokenBegin:
-        return Walk(input)
-    walked: list[tuple[Signal, int]] = []
-    for _ in range(_index(draw, at_most + 1)):
-        signal = draw(signals(table, now))
-        at = now.at + _pick(draw, (0, 1, 500_000, 90_000_000))
-        walked.append((signal, at))
-        with watchdog():
-            for stepped in advance(table, now, signal, at):
-                now = stepped.snapshot
-    return Walk(input, tuple(walked))
-
-
-# -- drawing: strategies are made once, because making them costs more than drawing from them
-
-
-def _index(draw: Draw, size: int) -> int:
-    return draw(_below(size))
-
-
-def _pick(draw: Draw, options: Sequence[T]) -> T:
-    return options[_index(draw, len(options))]
-
-
-def _one_in(draw: Draw, odds: int) -> bool:
-    return _index(draw, odds) == odds - 1
-
-
-@cache
-def _below(size: int) -> st.SearchStrategy[int]:
-    return st.integers(0, size - 1)

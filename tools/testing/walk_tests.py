@@ -1,8 +1,9 @@
 """Property tests of a machine, in one line: `TestOrder = machine_test(order, promises=[...])`.
 
-Rule 1: what is checked is the machine that runs: the table, the step, the log. Nothing is performed.
+Rule 1: what is checked is the machine that runs: in walks the table, the step and the log, where nothing is performed;
+        in runs the kernel too, with a world that is made up (see run_tests).
 Rule 2: what fails is told three times: in words, as a test to paste, and as a run log that every tool can open.
-Left out on purpose: effects that are really performed, and many runs at once.
+Left out on purpose: many runs at once.
 """
 
 import unittest
@@ -40,6 +41,7 @@ from detent.kernel import (
 from detent.tools.testing.payloads import values
 from detent.tools.testing.promises import Promise
 from detent.tools.testing.reports import RUN, BrokenProperty, Found, lines_of, report, walk_key
+from detent.tools.testing.run_tests import Played, RunCheck, check_of
 from detent.tools.testing.strategies import Walk, walks
 from detent.tools.testing.watchdog import PATIENCE, watchdog
 
@@ -65,16 +67,20 @@ def machine_test(
     seen: Iterable[str] = (),
     inputs: st.SearchStrategy[I] | None = None,
     at_most: int = 20,
+    runs: int = 25,
     patience: float = PATIENCE,
     log: str | Path | None = None,
 ) -> type[unittest.TestCase]:
-    """A test case that walks a machine at random and holds it to its promises, and to those every machine keeps.
+    """A test case that walks and runs a machine at random, and holds it to its promises and to those all machines keep.
 
     Every machine keeps these: the end is the end; what is taken is a row of the table; what is refused changes
     nothing; snapshots never change; every step is pure; a run can be written down and read back at any entry, and its
     log replays. `seen` names states that some walk must come to. `inputs` makes what runs begin with (left out, any
     value of its type), `at_most` bounds what happens in a walk, a step that takes
     longer than `patience` seconds is broken, and `log` is where the log of a failure is written.
+
+    So many `runs` of it go on in the real kernel, in virtual time, with handlers, failures and crashes that are drawn
+    (none, if it is 0); what fails there is written beside the log, as `*.kernel.run.jsonl`.
     """
     table = compile_machine(machine)
     kept = tuple(promises)
@@ -102,8 +108,34 @@ def machine_test(
             for state in wanted:
                 check.find(state, drawn)
 
-    MachineTest.__qualname__ = MachineTest.__name__ = f"Test_{table.name}"
+    case: type[unittest.TestCase] = MachineTest
+    if runs:
+        performed = check_of(machine, kept, patience=patience, log=_beside(check.log))
+        case = _with_runs(case, performed, performed.drawn(started, at_most), runs)
+    case.__qualname__ = case.__name__ = f"Test_{table.name}"
+    return case
+
+
+def _with_runs(
+    case: type[unittest.TestCase], check: RunCheck, drawn: st.SearchStrategy[Played], runs: int
+) -> type[unittest.TestCase]:
+    """The test case with one test more: of runs on the real kernel."""
+
+    class MachineTest(case):  # type: ignore[misc, valid-type]
+        """Walks and runs of one machine."""
+
+        @settings(calm, max_examples=runs)
+        @given(drawn)
+        def test_every_run_keeps_every_promise(self, played: Played) -> None:
+            """Check everything that a run has come to."""
+            check.judge(played)
+
     return MachineTest
+
+
+def _beside(log: Path | None) -> Path | None:
+    """Where the log of a run on the kernel is written: beside that of a walk."""
+    return None if log is None else log.with_name(f"{log.name.partition('.')[0]}.kernel.run.jsonl")
 
 
 def check_walk(

@@ -20,7 +20,7 @@ After, Always, Defer, Done, Each = face.After, face.Always, face.Defer, face.Don
 Final, History, Ignore, Machine, On = face.Final, face.History, face.Ignore, face.Machine, face.On
 Region, Reject, Retry, Returned = face.Region, face.Reject, face.Retry, face.Returned
 Call, Send, Spawn, State, Wait = face.Call, face.Send, face.Spawn, face.State, face.Wait
-assign, compile_machine = face.assign, face.compile_machine
+assign, compile_machine, Cancelled = face.assign, face.compile_machine, face.Cancelled
 
 
 @frozen
@@ -239,6 +239,13 @@ MISTAKES: list[tuple[str, Callable[[], Any], str]] = [
     ("bad-number", lambda: machine(State("a", do=Each(Work, list, at_most=0))), "at_most=0"),
     ("bad-number", lambda: machine(State("a"), defer_limit=-1), "defer_limit=-1"),
     ("bad-number", lambda: machine(State("a"), microsteps=0), "microsteps=0"),
+    ("bad-number", lambda: machine(State("a"), background_limit=-1), "background_limit=-1"),
+    ("bad-number", lambda: machine(State("a"), compensation_limit="x"), "compensation_limit='x'"),
+    ("bad-flag", lambda: machine(State("a"), on_bug="hide"), "on_bug='hide' is neither"),
+    ("bad-flag", lambda: machine(State("a", compensates=1)), "compensates=1 is no yes or no"),
+    ("misplaced-row", lambda: machine(State("a", Defer(Cancelled))), "no run can put off its end"),
+    ("misplaced-row", lambda: machine(State("a", Ignore(Cancelled))), "On row"),
+    ("misplaced-row", lambda: machine(State("a", Reject(Go, Cancelled))), "Reject(Cancelled)"),
     (
         "bad-number",
         lambda: machine(State("a", do=Call(Work, Data.work, retry=Retry(attempts=0)))),

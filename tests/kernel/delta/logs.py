@@ -7,6 +7,8 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 
 from detent.kernel import (
+    AttemptFailed,
+    Broke,
     BrokenBegin,
     Call,
     Each,
@@ -16,6 +18,8 @@ from detent.kernel import (
     Happened,
     Machine,
     On,
+    Parked,
+    Queued,
     Recorded,
     Recorder,
     Returned,
@@ -71,7 +75,7 @@ def walked(draw: st.DrawFn, features: Features = Features()) -> Made:
 def recorded(made: Made, reloading: bool = False) -> Iterator[Recorded]:
     """What a walk leaves in the log. With `reloading`, every snapshot is written down and read back before it goes on.
 
-    An outcome that is none of what its effect gives cannot be written down: there the log ends.
+    An outcome that is none of what its effect gives cannot be written down, nor what is about one: there the log ends.
     """
     table, walk = made
     recorder = Recorder(table)
@@ -91,7 +95,7 @@ def recorded(made: Made, reloading: bool = False) -> Iterator[Recorded]:
             try:
                 told = None if stepped is None else recorder.record(now.head, before, stepped)
             except Unstorable:
-                assert isinstance(signal, Happened)
+                assert isinstance(signal, Happened | AttemptFailed | Queued | Parked | Broke)
                 return
             is_over = stepped is None or (waiting is None and told is None)
             waiting = None

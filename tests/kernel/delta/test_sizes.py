@@ -102,7 +102,8 @@ def allowed(before: Frame, one: Recorded, after: Frame) -> int:
     """
     entry = one.entry
     quiet = ("seq", "at", "effects")
-    new = sum(fresh(before[key], after[key]) for key in after if key not in quiet)
+    new = sum(fresh(before.get(key), after[key]) for key in after if key not in quiet)
+    new += sum(size_of(key) for key in before if key not in after)
     old_flights, flights = before["effects"], after["effects"]
     assert isinstance(old_flights, dict)
     assert isinstance(flights, dict)

@@ -1,5 +1,7 @@
 """What is made of a loaded run, and how runs stand."""
 
+from typing import Any
+
 import pytest
 from attrs import evolve
 from hypothesis import given, settings
@@ -7,9 +9,13 @@ from hypothesis import strategies as st
 
 from detent.kernel import (
     Broken,
+    Halted,
     Happened,
+    Held,
     Loaded,
     MemoryJournal,
+    Parked,
+    Problem,
     Rejected,
     Signal,
     Standing,
@@ -126,6 +132,25 @@ def test_a_run_that_is_ending_stands_so_until_all_has_stopped() -> None:
     assert standing_of(ending, None) == Standing("ending", in_flight=True)
 
 
+def test_a_run_that_is_parked_or_compensates_stands_so() -> None:
+    now = begun("a").writer.now
+    parked = Parked("s", "update", "f", Problem("x"))
+
+    def stands(**pending: Any) -> str:
+        return standing_of(evolve(now, pending=evolve(now.pending, **pending)), None).status
+
+    assert stands(parked=parked) == "parked"
+    assert stands(halted=Halted("cancelled")) == "ending"
+    assert stands(parked=parked, halted=Halted("cancelled")) == "parked"
+
+
+def test_that_something_is_held_is_seen_in_the_snapshot() -> None:
+    reading = begun("a").writer.take((Read(), None)).writer.now
+    held = step(TABLE, reading, Held((reading.effects[0].id,), "limiter")).snapshot
+
+    assert standing_of(held, None) == Standing("running", None, True, True)
+
+
 @settings(max_examples=times(60))
 @given(st.data())
 def test_nothing_is_due_of_a_run_that_is_over_and_all_else_can_be_touched(
@@ -144,7 +169,7 @@ def test_nothing_is_due_of_a_run_that_is_over_and_all_else_can_be_touched(
         stands = standing_of(now, coming[0][0] if coming else None)
 
         assert stands.in_flight == bool(now.effects)
-        if stands.status not in ("running", "waiting", "ending"):
+        if stands.status not in ("running", "waiting", "parked", "ending"):
             assert (stands.due, stands.in_flight) == (None, False)
         if isinstance(stepped, Broken | Rejected):
             assert stepped.snapshot is now

@@ -15,6 +15,7 @@ from detent.kernel import (
     ForkChoice,
     Head,
     Key,
+    Queued,
     Recorded,
     Recorder,
     Rejected,
@@ -124,7 +125,9 @@ def resumed(made: Fork, table: Table[Any, Any, Any]) -> list[bytes]:
             again = recall(table, now)
             steps = [] if again is None else follow_up(now, again, lambda now: recall(table, now))
         else:
-            steps = advance(table, now, scribe.read_signal(written, now.effects), now.at)
+            signal = scribe.read_signal(written, now.effects)
+            is_parked = now.pending.parked is not None
+            steps = advance(table, now, Queued(signal) if is_parked else signal, now.at)
         for stepped in steps:
             assert not isinstance(stepped, Rejected) or stepped.cause is not None, stepped
             recorded = recorder.record(head, now, stepped)

@@ -22,15 +22,19 @@ from detent import (
     compile_machine,
 )
 from detent.kernel import (
+    AttemptFailed,
     Checkpoint,
     DamagedLog,
     Entry,
     Fan,
+    Flight,
     Fork,
     ForkChoice,
+    FrozenMap,
     Happened,
     Head,
     Key,
+    Moved,
     NoSuchEntry,
     Recorder,
     Secret,
@@ -58,7 +62,11 @@ Choices = Mapping[int, ForkChoice]
 
 
 def in_flight(table: Table[Any, Any, Any], now: Snapshot[Any]) -> dict[int, tuple[str, Any, bool]]:
-    """What is in flight, by id: the name of its form, which form of an Each it is, and whether it is to stop."""
+    """What is in flight, by id: the name of its form, which form of an Each it is, and whether it is to stop.
+
+    What waits in the line of a parked run has come already.
+    """
+    waiting = {getattr(one.signal, "effect", None) for one in now.pending.line}
     found: dict[int, tuple[str, Any, bool]] = {}
     for flight in now.effects:
         form = table.forms[flight.form]
@@ -68,7 +76,13 @@ def in_flight(table: Table[Any, Any, Any], now: Snapshot[Any]) -> dict[int, tupl
                 found[id] = (flight.form, form.forms[flight.part_of(id)], flight.stopping)
         else:
             found[flight.id] = (flight.form, form, flight.stopping)
-    return found
+    return {id: one for id, one in found.items() if id not in waiting}
+
+
+def held(now: Snapshot[Any]) -> set[int]:
+    """The effects that have not begun, or not again."""
+    ids = range(now.pending.count)
+    return {id for id in ids for one in now.effects if one.has(id) and one.life_of(id).held}
 
 
 def came_of(made: Recording, seq: int) -> dict[int, Event]:
@@ -76,7 +90,10 @@ def came_of(made: Recording, seq: int) -> dict[int, Event]:
     return {
         stepped.signal.effect: stepped.signal.event
         for stepped in reversed(made.entries)
-        if isinstance(stepped.signal, Happened) and stepped.snapshot.seq > seq
+        if isinstance(stepped.signal, Happened | AttemptFailed)
+        and isinstance(stepped, Moved)
+        and stepped.snapshot.seq > seq
+        and not any(one.has(stepped.signal.effect) for one in stepped.snapshot.effects)
     }
 
 
@@ -116,7 +133,8 @@ def drawn(data: st.DataObject, made: Recording, now: Snapshot[Any]) -> dict[int,
     choices: dict[int, ForkChoice] = {}
     for id, (name, form, is_stopping) in in_flight(made.table, now).items():
         allowed = may_choose(form, is_stopping, made.table.forms[name], came.get(id))
-        usual: list[ForkChoice | None] = [] if default(form) is None else [None]
+        is_usual = default(form) is not None or id in held(now)
+        usual: list[ForkChoice | None] = [None] if is_usual else []
         choice: ForkChoice | None = data.draw(st.sampled_from([*usual, *allowed]))
         if choice is not None:
             choices[id] = choice
@@ -152,9 +170,18 @@ def later(now: Snapshot[Any], late: int) -> Snapshot[Any]:
     pending = evolve(
         now.pending,
         timers=tuple(evolve(one, due=one.due + late) for one in now.timers),
-        effects=tuple(evolve(one, at=one.at + late) for one in now.effects),
+        effects=tuple(later_flight(one, late) for one in now.effects),
     )
     return evolve(now, at=now.at + late, pending=pending)
+
+
+def later_flight(flight: Flight, late: int) -> Flight:
+    """An effect in flight, ordered and held later."""
+    lives = flight.lives if isinstance(flight, Fan) else {0: flight.life}
+    moved = {at: evolve(one, until=one.until + late * bool(one.until)) for at, one in lives.items()}
+    if isinstance(flight, Fan):
+        return evolve(flight, at=flight.at + late, lives=FrozenMap(moved))
+    return evolve(flight, at=flight.at + late, life=moved[0])
 
 
 @given(recordings(), st.data())
@@ -176,7 +203,7 @@ def test_what_arrives_is_what_was_chosen(made: Recording, data: st.DataObject) -
     came = came_of(made, now.seq)
     expected: dict[int, Any] = {}
     for id, (_, form, _) in in_flight(made.table, now).items():
-        choice = choices.get(id) or default(form)
+        choice = choices.get(id) or ("rerun" if id in held(now) else default(form))
         if choice == "take":
             expected[id] = came[id]
         elif choice == "doubt":
@@ -202,7 +229,7 @@ def test_what_may_not_be_chosen_is_refused(made: Recording, data: st.DataObject)
             other: Choices = {**choices, id: wrong}
             with pytest.raises(WrongInput, match=rf"effect {id} \({name}\)"):
                 fork(made.log, now.seq, "fork", other)
-    if default(form) is None:
+    if default(form) is None and id not in held(now):
         del choices[id]
         with pytest.raises(WrongInput, match=rf"effect {id} \({name}\) is .*: say whether"):
             fork(made.log, now.seq, "fork", choices)

@@ -346,9 +346,14 @@ def test_background_effects_are_offered_to_the_machine_and_to_no_state() -> None
     assert start(machine).send(returned(2)).marks == ("s",)
 
 
-def test_background_effects_are_stopped_at_the_end() -> None:
+def test_background_effects_are_stopped_when_the_run_fails() -> None:
     machine = Machine(
-        "m", On(call.returned), State("s", On(Go, to="f")), Final("f"), data=Trail, background=call
+        "m",
+        On(call.returned),
+        State("s", On(Go, to="f")),
+        Final("f", "failed"),
+        data=Trail,
+        background=call,
     )
 
     run = start(machine).send(Go())

@@ -1,0 +1,253 @@
+"""Where the kernel ends and the world begins: handlers, taps, clocks, and the world that holds them together.
+
+Rule 1: what is passed in is all there is: no registry, no global setting, no default that cannot be seen.
+Rule 2: a handler is told what to do and, if it asks for it, in which circumstances (Context); it gives back what came
+        of it, or raises. `Fails` says that it surely did not happen, or how it failed; what any other exception says
+        depends on the effect: of an at_most_once effect it is in doubt.
+Rule 3: a tap sees; it changes nothing, whatever it does.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeAlias, TypeVar, overload
+
+from attrs import field, frozen
+
+from detent.kernel.definition import Definition, fill
+from detent.kernel.entries import Entry
+from detent.kernel.errors import WrongInput
+from detent.kernel.journal import Journal
+from detent.kernel.names import name_of
+from detent.kernel.policies import Breaker, Limiter
+from detent.kernel.signals import EffectClass, Event, Failure, Receipt
+from detent.kernel.vault import LARGE, Key
+
+__all__ = ["Chance", "Clock", "Context", "Fails", "Handled", "Limits", "Tap", "World", "handle"]
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+class Fails(Exception):
+    """Raised by a handler: what was ordered surely did not happen.
+
+    `Fails("out of stock")` is Failed; `Fails(CardRefused(...))` is a failure that the effect declares.
+    """
+
+    def __init__(self, failure: str | Failure, **fields: Any) -> None:
+        self.failure = failure
+        self.fields = fields
+        super().__init__(failure)
+
+
+class Context(Protocol):
+    """What a handler may know about what it does, and say while it does it."""
+
+    @property
+    def run(self) -> str:
+        """The run that ordered the effect."""
+        ...
+
+    @property
+    def effect(self) -> int:
+        """The id of the effect in its run."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """The idempotency key: the same for every attempt, also after a crash."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt it is, from 1."""
+        ...
+
+    @property
+    def deadline(self) -> int | None:
+        """When the attempt times out (microseconds since 1970), if it does."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is to stop: for handlers in threads, which cannot be interrupted."""
+        ...
+
+    def now(self) -> int:
+        """The time of the kernel's clock (microseconds since 1970)."""
+        ...
+
+    def emit(self, chunk: object) -> None:
+        """Show something to whoever watches. It is not recorded, and a slow watcher may miss it."""
+        ...
+
+    def note(self, value: object) -> None:
+        """Record a value that can be stored: progress, for whoever watches or reads the log."""
+        ...
+
+    def cleanup(self) -> AbstractContextManager[object]:
+        """A block that is not interrupted when the effect is stopped, for as long as the kernel's grace."""
+        ...
+
+    async def send(self, event: Event, key: str | None = None) -> Receipt:
+        """Send an event to the run itself."""
+        ...
+
+
+By: TypeAlias = (
+    Callable[[C], Awaitable[T]]
+    | Callable[[C, Context], Awaitable[T]]
+    | Callable[[C], T]
+    | Callable[[C, Context], T]
+)
+
+
+@frozen
+class Handled:
+    """Who performs the effects of a class."""
+
+    effect: type[Any]
+    by: Callable[..., Any]
+    query: Callable[..., Any] | None = None
+    workers: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The handler, for messages."""
+        return name_of(self.by)
+
+
+@overload
+def handle(
+    effect: EffectClass[C, T],
+    by: Callable[[C], Awaitable[T]] | Callable[[C, Context], Awaitable[T]],
+    *,
+    query: Callable[[C, Context], Awaitable[T]] | None = None,
+    workers: int | None = None,
+) -> Handled: ...
+
+
+@overload
+def handle(
+    effect: EffectClass[C, T],
+    by: Callable[[C], T] | Callable[[C, Context], T],
+    *,
+    query: Callable[[C, Context], Awaitable[T]] | None = None,
+    workers: int | None = None,
+) -> Handled: ...
+
+
+def handle(
+    effect: Any,
+    by: Any,
+    *,
+    query: Any = None,
+    workers: int | None = None,
+) -> Handled:
+    """Say who performs an effect: an async function of the order, or a blocking one, which gets a thread.
+
+    It may take a Context beside the order. `workers` bounds how many are at work at once. `query`, for effects that
+    are reconcilable, finds out what came of one: it returns what the effect would have, raises Fails if it surely
+    did not happen, or anything else if it cannot tell.
+    """
+    if not callable(by) or inspect.isclass(by):
+        raise WrongInput(f"handle({effect!r}): {by!r} is no function that could perform it")
+    if workers is not None and (type(workers) is not int or workers < 1):
+        raise WrongInput(f"handle({effect!r}): workers={workers!r} is no number of workers")
+    return Handled(effect, by, query, workers)
+
+
+class Tap(Protocol):
+    """Something that looks on. What it raises changes nothing; its first error is kept for `kernel.broken_taps`."""
+
+    def entry(self, run: str, entry: Entry) -> None:
+        """An entry was committed."""
+        ...
+
+    def chunk(self, run: str, effect: int, attempt: int, chunk: object) -> None:
+        """A handler has emitted something."""
+        ...
+
+
+class Clock(Protocol):
+    """Where a kernel has its time from."""
+
+    def now(self) -> int:
+        """Microseconds since 1970."""
+        ...
+
+    def hold(self) -> AbstractContextManager[object]:
+        """A block in which something is under way that the clock cannot see: a commit, a thread."""
+        ...
+
+
+class Chance(Protocol):
+    """Where a kernel has its chance from: ids, and what events declare as random. A `random.Random` is one."""
+
+    def random(self) -> float:
+        """A number from 0 to 1."""
+        ...
+
+    def getrandbits(self, k: int, /) -> int:
+        """So many bits."""
+        ...
+
+
+@frozen
+class Limits:
+    """How much a kernel does at once, and how long it waits for what has been told to stop.
+
+    `grace` seconds are given to whatever is stopped; `threads` is how many blocking handlers run at once; a run that
+    has `line` events before it takes no more; `buffer` is how many chunks are kept for a watcher that is behind;
+    `steps` is how many events of a run go into one transaction; `awake` is how many runs that only wait are kept in
+    memory; `runs` is how many runs may have effects under way at once (None: any number).
+    """
+
+    grace: float = 5.0
+    threads: int = 40
+    line: int = 10_000
+    buffer: int = 1_000
+    steps: int = 100
+    awake: int = 1_000
+    runs: int | None = None
+
+
+@frozen(init=False)
+class World:
+    """What a kernel runs, and with what: machines, handlers, a journal, limiters and breakers by name, taps, a clock.
+
+    Machines that are spawned come along. Without a journal all is kept in memory, and forgotten with the kernel: the
+    1,000 runs that ended last, and the latest 100,000 entries of each (see MemoryJournal).
+    """
+
+    machines: tuple[Definition[Any, Any, Any], ...]
+    handlers: tuple[Handled, ...] = field(kw_only=True)
+    journal: Journal | None = field(kw_only=True)
+    limiters: Mapping[str, Limiter] = field(kw_only=True)
+    breakers: Mapping[str, Breaker] = field(kw_only=True)
+    taps: tuple[Tap, ...] = field(kw_only=True)
+    clock: Clock | None = field(kw_only=True)
+    chance: Chance | None = field(kw_only=True)
+    limits: Limits = field(kw_only=True)
+    key: Key | None = field(kw_only=True)
+    large: int = field(kw_only=True)
+
+    def __init__(
+        self,
+        *machines: Definition[Any, Any, Any],
+        handlers: Iterable[Handled] = (),
+        journal: Journal | None = None,
+        limiters: Mapping[str, Limiter] | None = None,
+        breakers: Mapping[str, Breaker] | None = None,
+        taps: Iterable[Tap] = (),
+        clock: Clock | None = None,
+        chance: Chance | None = None,
+        limits: Limits | None = None,
+        key: Key | None = None,
+        large: int = LARGE,
+    ) -> None:
+        fill(self, machines=machines, handlers=tuple(handlers), journal=journal)
+        fill(self, limiters=dict(limiters or {}), breakers=dict(breakers or {}), taps=tuple(taps))
+        fill(self, clock=clock, chance=chance)
+        fill(self, limits=limits or Limits(), key=key, large=large)

@@ -1,0 +1,25 @@
+"""The scheduler: runs driven on trio, one transaction after the other."""
+
+from detent.kernel.scheduler.engine import Engine
+from detent.kernel.scheduler.live import Item, Live
+from detent.kernel.scheduler.lives import Lives, inside
+from detent.kernel.scheduler.performing import Performing, alone
+from detent.kernel.scheduler.recovery import recover
+from detent.kernel.scheduler.replies import Bell, Reply
+from detent.kernel.scheduler.served import Served, Way, serve
+
+__all__ = [
+    "Bell",
+    "Engine",
+    "Item",
+    "Live",
+    "Lives",
+    "Performing",
+    "Reply",
+    "Served",
+    "Way",
+    "alone",
+    "inside",
+    "recover",
+    "serve",
+]

@@ -1,0 +1,160 @@
+"""From turns to the journal: entries are sealed, and what several runs have to write goes into one transaction.
+
+Rule 1: what is being written cannot be called back: whoever waits for it waits until it is known what became of it.
+Rule 2: turns that come while a transaction is under way go into the next one, all of them together.
+Rule 3: what nobody can say about is asked: a write is there, or it is not.
+"""
+
+from collections.abc import Sequence
+
+import trio
+from attrs import define, field
+
+from detent.kernel.backlog import Backlog
+from detent.kernel.entries import Checkpoint, Entry, write_header
+from detent.kernel.errors import Unstorable
+from detent.kernel.journal import Committed, Journal, Standing, Unconfirmed, Verdict, Write
+from detent.kernel.ports import Clock
+from detent.kernel.recorder import Head
+from detent.kernel.scheduler.dues import standing
+from detent.kernel.scheduler.replies import Reply
+from detent.kernel.scheduler.turns import Turn, Unwritable
+from detent.kernel.vault import Beside
+
+__all__ = ["Ledger", "Sealed", "seal"]
+
+
+@define(eq=False)
+class Sealed:
+    """A turn as it is written: what it comes to if it is."""
+
+    turn: Turn
+    head: Head
+    standing: Standing
+    entries: tuple[Entry, ...]
+    write: Write
+
+
+@define(eq=False)
+class _Waiting:
+    writes: Sequence[Write]
+    reply: Reply[tuple[Verdict, ...]] = field(factory=Reply[tuple[Verdict, ...]])
+
+
+def seal(turn: Turn, together: str | None = None, is_later: bool = False) -> Sealed:
+    """Make the entries of a turn, and what is to be written. Raises Unwritable.
+
+    If the journal has backlogs, entries are made when somebody reads them.
+    """
+    live = turn.live
+    table, recorder = turn.served.table, turn.served.recorder
+    is_new = live.standing is None
+    if is_new and is_later:
+        live.backlog = Backlog(recorder, live.header)
+    elif is_new:
+        live.header = write_header(live.header)
+        live.head = Head(live.header.hash)
+    head, entries, beside = live.head, list[Entry](), list[Beside]()
+    checkpoint: Checkpoint | None = None
+    later = () if live.backlog is None else tuple(turn.taken)
+    for place, taken in enumerate(() if later else turn.taken):
+        try:
+            recorded = taken.recorded(recorder, live.header, head)
+        except Unstorable as error:
+            raise Unwritable(turn.items[turn.sources[place]], error) from error
+        head = recorded.head
+        entries.append(recorded.entry)
+        beside += recorded.beside
+        if recorded.checkpoint is not None:
+            checkpoint = recorded.checkpoint
+            beside += recorded.under
+    stands = standing(turn.served, turn.now, turn.later)
+    write = Write(
+        live.id,
+        live.epoch,
+        None if is_new else (live.snapshot.seq, "" if live.backlog is not None else live.head.hash),
+        tuple(entries),
+        live.header if is_new else None,
+        checkpoint,
+        stands if stands != live.standing else None,
+        tuple(beside),
+        (table.shape_outline, table.rules_outline) if is_new else (),
+        tuple(turn.takes),
+        tuple(turn.sends),
+        tuple(turn.changed.cells.values()),
+        together,
+        later,
+        live.backlog if is_new else None,
+    )
+    return Sealed(turn, head, stands, tuple(entries), write)
+
+
+class Ledger:
+    """Writes into a journal, for all runs of a kernel."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._waiting: list[_Waiting] = []
+        self._is_writing = False
+        self._bell = trio.Event()
+
+    async def commit(self, writes: Sequence[Write]) -> tuple[Verdict, ...]:
+        """Write, together with whatever else is to be written now: one verdict for each."""
+        if not self._is_writing and not self._waiting:
+            self._is_writing = True
+            try:
+                return await self._append(writes)
+            finally:
+                self._is_writing = False
+                if self._waiting:
+                    self._bell.set()
+        waiting = _Waiting(writes)
+        self._waiting.append(waiting)
+        return await waiting.reply.wait()
+
+    async def run(self) -> None:
+        """Write what has come while something else was being written, for ever."""
+        while True:
+            await self._bell.wait()
+            self._bell = trio.Event()
+            while self._waiting and not self._is_writing:
+                self._is_writing = True
+                batch = self._batch()
+                try:
+                    verdicts = await self._append([one for w in batch for one in w.writes])
+                finally:
+                    self._is_writing = False
+                for waiting in batch:
+                    count = len(waiting.writes)
+                    waiting.reply.give(verdicts[:count])
+                    verdicts = verdicts[count:]
+
+    def _batch(self) -> list[_Waiting]:
+        """All that waits; of writes of one run the first: two may wait if two begin it."""
+        batch: list[_Waiting] = []
+        later: list[_Waiting] = []
+        runs: set[str] = set()
+        for waiting in self._waiting:
+            mine = {write.run for write in waiting.writes}
+            (later if mine & runs else batch).append(waiting)
+            runs |= mine
+        self._waiting = later
+        return batch
+
+    async def _append(self, writes: Sequence[Write]) -> tuple[Verdict, ...]:
+        with self._clock.hold():
+            verdicts = await self._journal.append(writes)
+            if any(isinstance(verdict, Unconfirmed) for verdict in verdicts):
+                pairs = zip(writes, verdicts, strict=True)
+                verdicts = tuple([await self._settled(*pair) for pair in pairs])
+        return verdicts
+
+    async def _settled(self, write: Write, verdict: Verdict) -> Verdict:
+        """What became of a write that nobody knows of."""
+        if not isinstance(verdict, Unconfirmed) or not write.entries:
+            return verdict
+        last = write.entries[-1]
+        if await self._journal.holds(write.run, last.seq, last.hash):
+            return Committed(last.seq, last.hash)
+        return verdict

@@ -1,0 +1,52 @@
+"""What is next in line of a run: what was put there, and what was delivered to it from elsewhere.
+
+Rule 1: a key is taken once: an event that was sent before is answered, and left out. Who has the key of something that
+        is before him in line waits until that is stored, or not.
+"""
+
+from collections.abc import Sequence
+
+from detent.kernel.errors import Unreadable
+from detent.kernel.journal import Journal
+from detent.kernel.ports import Clock
+from detent.kernel.scheduler.live import Item, Live
+from detent.kernel.signals import Receipt
+
+__all__ = ["fresh"]
+
+
+async def fresh(journal: Journal, clock: Clock, live: Live, limit: int) -> Sequence[Item]:
+    """What is in line, as far as one transaction goes, without what has been sent before."""
+    items: list[Item] = []
+    keys: set[str] = set()
+    for _ in range(min(len(live.line), limit)):
+        item = live.line.popleft()
+        if item.takes < 0:
+            taken = {one.takes for one in items}
+            delivered = await _delivered(journal, live, clock.now())
+            items += [one for one in delivered if one.takes not in taken]
+        elif item.key is None or item.takes:
+            items.append(item)
+        elif item.key in keys:
+            live.line.appendleft(item)
+            break
+        elif await journal.taken(live.id, item.key) is not None:
+            item.answer(Receipt("duplicate"))
+        else:
+            keys.add(item.key)
+            items.append(item)
+    return items
+
+
+async def _delivered(journal: Journal, live: Live, now: int) -> list[Item]:
+    """What waits in the inbox of a run."""
+    scribe = live.served.recorder.scribe
+    items: list[Item] = []
+    for sent in await journal.inbox(live.id):
+        item = Item(at=now, key=sent.key, takes=sent.number)
+        try:
+            item.signal = scribe.read_signal(sent.event, live.snapshot.effects, now)
+        except Unreadable as error:
+            item.note = {"$undelivered": str(error)}
+        items.append(item)
+    return items

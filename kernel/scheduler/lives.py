@@ -1,0 +1,261 @@
+"""Who is in memory: runs are loaded when something is to happen to them, and put away when nothing is.
+
+Rule 1: a run that is put away is what the journal holds of it, and an alarm if something of it will be due.
+Rule 2: whoever loads a run owns it from then on: another kernel that thought so is fenced off.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import Context as Variables
+from contextvars import ContextVar, copy_context
+from typing import Any
+from weakref import WeakValueDictionary
+
+import trio
+from attrs import evolve
+
+from detent.kernel.entries import Header
+from detent.kernel.errors import NoSuchRun, NotServed
+from detent.kernel.journal import Journal, Loaded, MemoryJournal, frame_of
+from detent.kernel.policies import seed_of
+from detent.kernel.ports import World
+from detent.kernel.recorder import NOWHERE, Head
+from detent.kernel.scheduler.alarms import Alarm, Alarms
+from detent.kernel.scheduler.dues import barriers_of
+from detent.kernel.scheduler.live import Item, Live
+from detent.kernel.scheduler.replies import Bell, Ending
+from detent.kernel.scheduler.served import Served
+
+__all__ = ["Lives", "inside"]
+
+inside: ContextVar[str] = ContextVar("detent.inside", default="")
+"""The run whose effect is being performed here."""
+
+
+class Lives:
+    """The runs of a kernel that are in memory."""
+
+    def __init__(
+        self, world: World, served: dict[str, Served], journal: Journal, alarms: Alarms
+    ) -> None:
+        self.served = served
+        self.is_suspended = False
+        self.rested = Bell()
+        self.has_backlogs = (
+            isinstance(journal, MemoryJournal) and journal.has_backlogs and not world.taps
+        )
+        self.is_closed = False
+        self.telling = 0
+        self.bells: WeakValueDictionary[str, Bell] = WeakValueDictionary()
+        self.ends: WeakValueDictionary[str, Ending] = WeakValueDictionary()
+        self.tell: Callable[[str, Item], None] = _nobody
+        self.resting: Callable[[str], None] = _nothing
+        self._world = world
+        self._journal = journal
+        self._alarms = alarms
+        self._runs: dict[str, Live] = {}
+        self._owned: set[str] = set()
+        self._expected: set[str] = set()
+        self._came = Bell()
+        self._looks = self._look  # one for all alarms
+        self._locks: WeakValueDictionary[str, trio.Lock] = WeakValueDictionary()
+        self._due: dict[str, Alarm] = {}
+        self._idle: OrderedDict[str, None] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Live]:
+        """Those that are in memory now."""
+        return iter(tuple(self._runs.values()))
+
+    def get(self, run: str) -> Live | None:
+        """A run, if it is in memory."""
+        return self._runs.get(run)
+
+    def new(self, id: str, served: Served, parts: Any) -> Live:
+        """A run that is about to begin: nobody knows it yet."""
+        header, snapshot, seed = parts
+        ending = self.ends.get(id)
+        if ending is not None and ending.end is not None:  # of one that was forgotten
+            del self.ends[id]
+        return _in_its_context(Live(id, served, header, 0, NOWHERE, snapshot, seed))
+
+    def born(self, live: Live) -> None:
+        """A run has begun."""
+        self._runs[live.id] = live
+        self._owned.add(live.id)
+        self.expect_no_more([live])
+        if live.parent is not None:  # so far it had the context of its parent
+            _in_its_context(live, live.variables)
+
+    def expect(self, lives: Iterable[Live]) -> None:
+        """Runs are being written that may be new: whoever asks for one waits until it is known what became of it."""
+        self._expected.update(live.id for live in lives if live.standing is None)
+
+    def expect_no_more(self, lives: Iterable[Live]) -> None:
+        """It is known what became of runs that were being written."""
+        if self._expected:
+            self._expected.difference_update(live.id for live in lives)
+            self._came.ring()
+
+    async def awake(self, run: str) -> Live:
+        """A run in memory; one that was put away is loaded. Raises NoSuchRun, and NotServed."""
+        live = self._runs.get(run)
+        if live is not None:
+            return live
+        lock = self._locks.get(run)
+        if lock is None:
+            lock = self._locks[run] = trio.Lock()
+        async with lock:  # who is second finds it, and does not claim it again
+            return self._runs.get(run) or await self._woken(run)
+
+    async def _woken(self, run: str) -> Live:
+        """A run that is loaded, and kept if it is not over."""
+        loaded = await self.load(run)
+        live = self._runs.get(run) or loaded  # it may have been born meanwhile
+        if live.is_over:
+            self._owned.discard(run)
+        else:
+            self._runs[run] = live
+        return live
+
+    async def load(self, run: str) -> Live:
+        """A run as it is in the journal, owned from now on. Raises NoSuchRun, and NotServed."""
+        while True:
+            while run in self._expected:
+                await self._came.wait_beyond(self._came.count)
+            loaded = await self._journal.load(run)
+            if run not in self._expected:
+                break
+        if loaded is None:
+            raise NoSuchRun(f"there is no run {run!r}")
+        served = self._served(loaded.header)
+        if run not in self._owned:
+            epochs = await self._journal.claim([run])
+            self._owned.add(run)
+            loaded = evolve(loaded, epoch=epochs[run])
+        return self._loaded(run, loaded, served)
+
+    def _served(self, header: Header) -> Served:
+        """The machine of a run. Raises NotServed: such a run is left to whoever can drive it."""
+        served = self.served.get(header.machine)
+        if served is None or served.table.shape != header.shape:
+            what = f"a machine {header.machine!r} not served here"
+            raise NotServed(f"run {header.run!r} is one of {what}")
+        return served
+
+    def _loaded(self, run: str, loaded: Loaded, served: Served) -> Live:
+        header = loaded.header
+        snapshot = served.recorder.scribe.snapshot(frame_of(loaded, self._world.key))
+        head = Head(loaded.head[1], loaded.unread)
+        seed = seed_of(run) if header.seed is None else header.seed
+        live = Live(run, served, header, loaded.epoch, head, snapshot, seed, loaded.standing)
+        parent, slash, effect = run.rpartition("/")
+        live.parent = (parent, int(effect)) if slash else None
+        live.barriers = barriers_of(snapshot)
+        if self.has_backlogs and isinstance(self._journal, MemoryJournal):
+            live.backlog = self._journal.backlog(run)
+        return _in_its_context(live)
+
+    # -- telling who looks on
+
+    def bell(self, run: str) -> Bell:
+        """What rings when something was stored of a run, or of one inside it, as long as somebody holds the bell."""
+        known = self.bells.get(run)
+        if known is None:
+            known = self.bells[run] = Bell()
+        return known
+
+    def end(self, run: str) -> Ending:
+        """What rings when a run is over, or somebody else's, as long as somebody holds it."""
+        known = self.ends.get(run)
+        if known is None:
+            known = self.ends[run] = Ending()
+        return known
+
+    def close(self) -> None:
+        """Nothing happens any more: tell whoever waits."""
+        self.is_closed = True
+        for bell in (*self.bells.values(), *self.ends.values()):
+            bell.ring()
+
+    def ring(self, run: str) -> None:
+        """Tell whoever looks at a run, or at one around it."""
+        while run:
+            bell = self.bells.get(run)
+            if bell is not None:
+                bell.ring()
+            run = run.rpartition("/")[0]
+
+    # -- what is due
+
+    def set_alarm(self, live: Live, due: int | None) -> None:
+        """Be woken when something of a run is due."""
+        if due == live.due:
+            return
+        live.due = due
+        self._alarms.off(self._due.pop(live.id, None))
+        if due is not None:
+            self.watch_for(live.id, due, live.snapshot.at)
+
+    def watch_for(self, run: str, due: int, now: int = 0) -> None:
+        """Be woken at a time for a run, in memory or not. For the run it may be later than the clock says: `now`."""
+        self._due[run] = self._alarms.at(due, self._looks, now, about=run)
+
+    def _look(self, run: str) -> None:
+        """It is time for a run, whatever the clock says: somebody may have set it back."""
+        if self.is_suspended:
+            return
+        alarm = self._due.pop(run, None)
+        live = self._runs.get(run)
+        if live is not None:
+            live.due = None
+        self.tell(run, Item(at=max(self._alarms.now(), 0 if alarm is None else alarm.due)))
+
+    # -- rest
+
+    def rest(self, live: Live) -> None:
+        """Nothing is to be done for a run, at least by who says so."""
+        if not live.is_idle:
+            return
+        self.resting(live.id)
+        if live.is_over or live.is_gone:
+            self.forget(live)
+        elif not live.is_held:
+            self._idle.pop(live.id, None)
+            self._idle[live.id] = None
+            while len(self._idle) > self._world.limits.awake:
+                self._put_away(next(iter(self._idle)))
+        self.rested.ring()
+
+    def forget(self, live: Live) -> None:
+        """A run is over, or somebody else's."""
+        live.is_gone = True
+        self._idle.pop(live.id, None)
+        if self._runs.get(live.id) is live:
+            del self._runs[live.id]
+        self._alarms.off(self._due.pop(live.id, None))
+        self._owned.discard(live.id)
+        ending = self.ends.get(live.id)
+        if ending is not None:
+            ending.end = live.end if live.is_over else None
+            ending.ring()
+
+    def _put_away(self, run: str) -> None:
+        del self._idle[run]
+        live = self._runs.get(run)
+        if live is not None and live.is_idle:
+            live.is_gone = True
+            del self._runs[run]
+
+
+def _in_its_context(live: Live, variables: Variables | None = None) -> Live:
+    live.variables = copy_context() if variables is None else variables.copy()
+    live.variables.run(inside.set, live.id)
+    return live
+
+
+def _nobody(run: str, item: Item) -> None:
+    """Nobody listens yet."""
+
+
+def _nothing(run: str) -> None:
+    """Nobody counts yet."""

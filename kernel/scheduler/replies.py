@@ -1,0 +1,75 @@
+"""Waiting for a kernel task: one answer for one caller, and a bell for all who look at a run.
+
+Rule 1: who waits may be cancelled at any time, and changes nothing by it.
+"""
+
+from typing import Any, Generic, TypeVar
+
+import trio
+
+from detent.kernel.snapshot import End
+
+__all__ = ["Bell", "Ending", "Reply"]
+
+T = TypeVar("T")
+
+
+class Reply(Generic[T]):
+    """What somebody is waiting for. Given once; a second answer is dropped, as is one nobody waits for."""
+
+    __slots__ = ("_error", "_event", "_value")
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+        self._value: Any = None
+        self._error: Exception | None = None
+
+    def give(self, value: T) -> None:
+        """Answer."""
+        if not self._event.is_set():
+            self._value = value
+            self._event.set()
+
+    def refuse(self, error: Exception) -> None:
+        """Answer with an error."""
+        if not self._event.is_set():
+            self._error = error
+            self._event.set()
+
+    async def wait(self) -> T:
+        """The answer. Raises the error if there is one."""
+        await self._event.wait()
+        if self._error is not None:
+            raise self._error
+        answer: T = self._value
+        return answer
+
+
+class Bell:
+    """Rings whenever something has changed. `count` tells who was looking elsewhere that it rang."""
+
+    __slots__ = ("__weakref__", "_lot", "count")
+
+    def __init__(self) -> None:
+        self._lot = trio.lowlevel.ParkingLot()
+        self.count = 0
+
+    def ring(self) -> None:
+        """Wake everybody who listens."""
+        self.count += 1
+        self._lot.unpark_all()
+
+    async def wait_beyond(self, count: int) -> None:
+        """Wait until it has rung more than so many times."""
+        while self.count <= count:
+            await self._lot.park()
+
+
+class Ending(Bell):
+    """Rings when a run is over, or somebody else's. If it is over, here is how, also when the run was forgotten."""
+
+    __slots__ = ("end",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end: End | None = None

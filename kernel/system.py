@@ -1,0 +1,427 @@
+"""A kernel: many runs on one trio nursery, inside the scopes of whoever opened it.
+
+Rule 1: the host owns the loop. No thread and no loop is started but for blocking handlers.
+Rule 2: when the host is cancelled the kernel's runs are ended in order (`on_cancel="cancel"`), or put down where they
+        are, to be taken up again (`"suspend"`).
+Rule 3: leaving the block waits until nothing is under way any more: what only waits, waits in the journal.
+Rule 4: what cannot be stored is refused to whoever sends it, answers with it or begins a run with it.
+The file is long because what a handle asks is checked where it is asked.
+The file is long because a kernel is what people ask everything of, and opening and closing one belong together.
+"""
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from functools import partial
+from random import Random
+from time import time_ns
+from typing import Any, Literal, TypeAlias, TypeVar
+from weakref import WeakSet
+
+import trio
+from attrs import define, field
+
+from detent.kernel.decisions import Cancelled, Halted, Resumed, Signal
+from detent.kernel.definition import Definition
+from detent.kernel.errors import (
+    AlreadyAnswered,
+    KernelClosed,
+    LineFull,
+    NoSuchRun,
+    NoSuchWait,
+    NotServed,
+    OwnResult,
+    RunExists,
+    Unstorable,
+    WrongInput,
+)
+from detent.kernel.flights import Fan
+from detent.kernel.journal import Journal, MemoryJournal
+from detent.kernel.policies import seed_of
+from detent.kernel.ports import Tap, World
+from detent.kernel.runs import Question, Run
+from detent.kernel.scheduler import (
+    Engine,
+    Item,
+    Live,
+    Performing,
+    Reply,
+    Served,
+    Way,
+    alone,
+    inside,
+    recover,
+    serve,
+)
+from detent.kernel.scribe import Scribe
+from detent.kernel.shapes import Shape
+from detent.kernel.signals import Event, Happened, Receipt, Returned, stamp
+from detent.kernel.snapshot import End, Snapshot, Status
+from detent.kernel.stepper import begin
+from detent.kernel.values import moment
+from detent.kernel.watching import Watch, as_written
+from detent.kernel.wire import spelled
+
+__all__ = ["Kernel", "SystemClock", "open_kernel"]
+
+I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
+D = TypeVar("D")
+R = TypeVar("R")
+
+KEPT = 100_000  # entries of a run that are kept in memory, where no journal was given
+
+OnCancel: TypeAlias = Literal["cancel", "suspend"]
+
+
+class SystemClock:
+    """The clock of the machine it runs on."""
+
+    def now(self) -> int:
+        """See Clock."""
+        return time_ns() // 1000
+
+    def hold(self) -> AbstractContextManager[object]:
+        """See Clock. Real time waits for nobody."""
+        return nullcontext()
+
+
+@asynccontextmanager
+async def open_kernel(world: World, *, on_cancel: OnCancel = "cancel") -> AsyncGenerator["Kernel"]:
+    """Run the machines of a world, for as long as the block lasts. Raises IncompleteWorld.
+
+    Runs of the journal that were under way are taken up again. Leaving the block waits for what is under way; if the
+    host is cancelled, or the block raises, runs are cancelled, or suspended if `on_cancel` says so.
+    """
+    kernel = Kernel(world, serve(world), world.journal or MemoryJournal(entries=KEPT))
+    kept = _Kept(kernel.engine)
+    failure: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        with kept.while_inside(), kept.body:
+            await kept.begin(nursery)
+            try:
+                yield kernel
+                await kernel.close("wait")
+            except BaseException as error:
+                if kept.body.cancel_called and not isinstance(error, KernelClosed):
+                    raise
+                failure = error
+                with kept.closing:
+                    await kernel.close(on_cancel)
+    if kept.error is not None:
+        raise kept.error from failure
+    if failure is not None:
+        raise failure
+
+
+@define(eq=False)
+class _Kept:
+    """The tasks of a kernel, which the cancelling of its host does not reach. If they die, the block is left."""
+
+    engine: Engine
+    shield: trio.CancelScope = field(factory=partial(trio.CancelScope, shield=True), init=False)
+    body: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    closing: trio.CancelScope = field(factory=partial(trio.CancelScope, shield=True), init=False)
+    error: BaseException | None = field(default=None, init=False)
+
+    @contextmanager
+    def while_inside(self) -> Generator[None]:
+        """A block after which they are there no more."""
+        try:
+            yield
+        finally:
+            self.shield.cancel()
+
+    async def begin(self, nursery: trio.Nursery) -> None:
+        """Be there, and take up what was left."""
+        with trio.CancelScope(shield=True):
+            try:
+                await nursery.start(self.run)
+                await recover(self.engine)
+            except Exception as error:
+                self.error = self.error or alone(error)
+        if self.error is not None:
+            self.body.cancel()
+            await trio.lowlevel.checkpoint()
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Be there until the shield is cancelled."""
+        try:
+            with self.shield:
+                await self.engine.run(task_status)
+        except BaseException as error:
+            self.error = alone(error)
+            self.body.cancel()
+            self.closing.cancel()
+        finally:
+            self.engine.lives.close()
+
+
+class Kernel:
+    """Many runs, driven. Made by `open_kernel`."""
+
+    def __init__(self, world: World, served: dict[str, Served], journal: Journal) -> None:
+        parts = (journal, world.clock or SystemClock())
+        self.engine = self._engine = Engine(world, served, parts, self.send)
+        self._chance = world.chance or Random()
+        self._is_closed = False
+        self._watches: WeakSet[Watch] = WeakSet()
+        self.engine.chunked = self._chunked
+
+    @property
+    def journal(self) -> Journal:
+        """Where everything is kept."""
+        return self._engine.journal
+
+    @property
+    def broken_taps(self) -> tuple[tuple[Tap, Exception], ...]:
+        """Taps that have raised, each with its first error. They are shown everything all the same."""
+        return tuple(self._engine.onlookers.failures)
+
+    async def start(
+        self,
+        machine: Definition[I, D, R],
+        input: I,
+        *,
+        id: str | None = None,
+        deadline: float | None = None,
+        seed: int | None = None,
+    ) -> Run[D, R]:
+        """Begin a run; returns when that is stored. Its effects have begun then, or are held.
+
+        An id that is known already returns that run if it is one of this machine with this input; else RunExists.
+        `deadline` is in seconds from now; `seed` decides how delays are spread.
+        """
+        self._check_open()
+        served = self._served(machine)
+        run = self._new_id() if id is None else id
+        if "/" in run or not run:
+            raise WrongInput(f"{run!r} cannot be the id of a run: `/` is for children")
+        if id is not None and await self._is_known(run, served, input):
+            return Run(run, behind=self, ending=self._engine.lives.end(run))
+        scribe = served.recorder.scribe
+        _check_storable(scribe, scribe.input, input, f"machine {served.name!r}")
+        engine = self._engine
+        at = engine.clock.now()
+        due = None if deadline is None else at + round(deadline * 1_000_000)
+        begun = begin(served.table, input, at, deadline=due)
+        header = served.recorder.opening(run, at, seed, due)
+        parts = (header, begun.snapshot, seed_of(run) if seed is None else seed)
+        live = engine.lives.new(run, served, parts)
+        handle: Run[D, R] = Run(run, behind=self, ending=engine.lives.end(run))
+        reply: Reply[Receipt] = Reply()
+        engine.put(live, Item(birth=(begun, input), reply=reply))
+        receipt = await reply.wait()
+        if receipt.status == "duplicate":
+            await self._is_known(run, served, input)
+        return handle
+
+    def run(self, id: str) -> Run[Any, Any]:
+        """The handle of a run, by its id. Whether there is one shows when it is asked something."""
+        return Run(id, behind=self)
+
+    # -- what handles ask
+
+    async def send(self, run: str, event: Event, key: str | None = None) -> Receipt:
+        """See Run."""
+        if not isinstance(event, Event) or isinstance(event, Cancelled):
+            raise WrongInput(f"{event!r} is no event that could be sent")
+        live = await self._live(run)
+        if live.is_over:
+            return await self._to_the_dead(run, key)
+        if len(live.line) >= self._engine.world.limits.line:
+            raise LineFull(f"run {run!r} has {len(live.line)} events before it")
+        at = self._engine.clock.now()
+        random = self._chance.random
+        stamped = stamp(event, at=moment(at), new_id=self._new_id, random=random)
+        scribe = live.served.recorder.scribe
+        if type(event) in live.served.table.events:
+            _check_storable(scribe, scribe.event_shape(type(event)), stamped, f"run {run!r}")
+        reply: Reply[Receipt] = Reply()
+        self._engine.put(live, Item(stamped, key=key, reply=reply))
+        return await reply.wait()
+
+    async def answer(self, run: str, wait: int, value: object) -> Receipt:
+        """See Run."""
+        live = await self._live(run)
+        now = live.snapshot
+        where = f"run {run!r}: question {wait!r}"
+        way = _way(live, wait)
+        if way is None:
+            if type(wait) is int and 0 < wait < now.pending.count:
+                raise AlreadyAnswered(f"{where} is not open any more")
+            raise NoSuchWait(f"{where} has not been asked")
+        if way.kind != "wait":
+            raise NoSuchWait(f"{where} is none: it is {way.form.key!r}, a {way.kind}")
+        at = self._engine.clock.now()
+        outcome = Returned(value, at=moment(at))
+        _check_storable(live.served.recorder.scribe, way.returns, outcome, where)
+        reply: Reply[Receipt] = Reply()
+        self._engine.put(live, Item(Happened(wait, outcome), at, reply=reply))
+        receipt = await reply.wait()
+        if receipt.status == "rejected":
+            raise AlreadyAnswered(f"{where} is not open any more")
+        return receipt
+
+    async def cancel(self, run: str, reason: str = "") -> Status:
+        """See Run."""
+        live = await self._live(run)
+        if not live.is_over:
+            await self._first(live, Halted("cancelled", reason))
+        return live.snapshot.status
+
+    async def resume(self, run: str, skip: bool = False) -> None:
+        """See Run."""
+        live = await self._live(run)
+        receipt = await self._first(live, Resumed(skip))
+        if receipt.status == "rejected":
+            raise WrongInput(f"run {run!r} is not parked, it is {live.snapshot.status}")
+
+    async def end_of(self, run: str) -> End:
+        """See Run."""
+        here = inside.get()
+        if here == run or here.startswith(f"{run}/"):
+            raise OwnResult(f"run {run!r} waits for itself: its effect waits for its end")
+        bell = self._engine.lives.end(run)
+        while bell.end is None:
+            count = bell.count
+            live = await self._engine.lives.awake(run)
+            if live.is_over:
+                return live.end
+            while not live.is_over and not live.is_gone:
+                self._check_running()
+                await bell.wait_beyond(count)
+                count = bell.count
+            if live.is_over:
+                return live.end
+        return bell.end
+
+    async def snapshot_of(self, run: str) -> Snapshot[Any]:
+        """See Run."""
+        return (await self._engine.lives.awake(run)).snapshot
+
+    async def questions_of(self, run: str) -> tuple[Question, ...]:
+        """See Run."""
+        live = await self._engine.lives.awake(run)
+        found: list[Question] = []
+        for flight in live.snapshot.effects:
+            if flight.stopping:
+                continue
+            if isinstance(flight, Fan):
+                orders = [(flight.id + i, *flight.orders[i]) for i in flight.under_way()]
+            else:
+                orders = [(flight.id, flight.part, flight.order)]
+            for id, part, order in orders:
+                if live.served.ways[flight.form, part].kind == "wait":
+                    found.append(Question(id, flight.form, str(order)))
+        return tuple(found)
+
+    def watch(self, run: str, after: int = 0) -> Watch:
+        """See Run."""
+        watch = Watch(self._engine, run, after, self._engine.world.limits.buffer)
+        self._watches.add(watch)
+        return watch
+
+    # -- inside
+
+    def _chunked(self, performing: Performing, value: object) -> None:
+        run = performing.live.id
+        for watch in tuple(self._watches):
+            if run == watch.run or run.startswith(f"{watch.run}/"):
+                watch.offer(performing, value)
+
+    async def _first(self, live: Live, signal: Signal) -> Receipt:
+        """Let something happen before everything else that is in line."""
+        reply: Reply[Receipt] = Reply()
+        self._engine.put(live, Item(signal, reply=reply), first=True)
+        return await reply.wait()
+
+    async def _live(self, run: str) -> Live:
+        self._check_open()
+        return await self._engine.lives.awake(run)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise KernelClosed("the kernel is closed, or closes: it takes nothing new")
+
+    def _check_running(self) -> None:
+        if self._engine.lives.is_closed:
+            raise KernelClosed("the kernel was closed before the run had ended")
+
+    def _served(self, machine: Definition[Any, Any, Any]) -> Served:
+        made = machine.machine
+        served = self._engine.served.get(made.name)
+        if served is None or (served.table.machine is not made and served.table.machine != made):
+            there = ", ".join(map(repr, self._engine.served)) or "none"
+            here = f"is not one of this kernel's: {there}"
+            why = here if served is None else "is not the one of this kernel that has its name"
+            raise NotServed(f"machine {made.name!r} {why}")
+        return served
+
+    def _new_id(self) -> str:
+        return f"{self._chance.getrandbits(96):024x}"
+
+    async def _is_known(self, run: str, served: Served, input: object) -> bool:
+        """Whether there is a run of that id. Raises RunExists if it is another."""
+        entries = await self._engine.journal.entries(run, 0, 1) if await self._exists(run) else ()
+        if not entries:
+            return False
+        live = await self._engine.lives.awake(run)
+        scribe = served.recorder.scribe
+        began = {"$began": scribe.codec.write(scribe.input, input)}
+        first = await as_written(self._engine, entries[0])
+        if live.header.machine != served.name or spelled(first.event) != spelled(began):
+            raise RunExists(
+                f"run {run!r} is one of machine {live.header.machine!r}, or began with "
+                "another input"
+            )
+        return True
+
+    async def _exists(self, run: str) -> bool:
+        try:
+            await self._engine.lives.awake(run)
+        except NoSuchRun:
+            return False
+        return True
+
+    async def _to_the_dead(self, run: str, key: str | None) -> Receipt:
+        """What becomes of an event for a run that is over."""
+        known = None if key is None else await self._engine.journal.taken(run, key)
+        return Receipt("rejected" if known is None else "duplicate")
+
+    async def close(self, how: str) -> None:
+        """Take nothing new, and come to rest."""
+        engine = self._engine
+        if how == "wait":
+            await self._rest(also_held=True)
+            self._is_closed = True
+            return
+        self._is_closed = True
+        if how == "suspend":
+            await engine.suspend()
+        else:
+            for live in tuple(engine.lives) if engine.is_open else ():
+                engine.put(live, Item(Halted("cancelled", "the kernel was cancelled")), first=True)
+        await self._rest()
+
+    async def _rest(self, also_held: bool = False) -> None:
+        lives = self._engine.lives
+        while lives.telling or any(
+            not live.is_idle or (also_held and live.is_held) for live in lives
+        ):
+            count = lives.rested.count
+            await lives.rested.wait_beyond(count)
+
+
+def _check_storable(scribe: Scribe, shape: Shape, value: object, where: str) -> None:
+    """Refuse what cannot be stored before anything is done with it."""
+    try:
+        scribe.codec.write(shape, value)
+    except Unstorable as error:
+        raise WrongInput(f"{where}: {error}") from None
+
+
+def _way(live: Live, effect: int) -> Way | None:
+    """How an effect in flight is performed."""
+    for flight in live.snapshot.effects:
+        if type(effect) is int and flight.has(effect) and not flight.stopping:
+            return live.served.ways[flight.form, flight.part_of(effect)]
+    return None

@@ -1,0 +1,233 @@
+"""Watching a run: every entry, in order, from any number on, while it happens and after; and what handlers emit.
+
+Rule 1: a watcher holds nothing up. It reads entries from the journal, a page at a time, and loses none.
+Rule 2: what handlers emit is not recorded: who is too slow for it gets a Gap that says how much he missed.
+Rule 3: what children do comes too: after the entry that started them, and before the one that heard of their end.
+Rule 4: it ends after the last entry of the run it watches, in every case.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from attrs import define, field, frozen
+
+from detent.kernel.entries import Entry
+from detent.kernel.errors import KernelClosed, NoSuchRun
+from detent.kernel.frames import Frame, followed, whole
+from detent.kernel.scheduler import Bell, Engine, Performing
+from detent.kernel.scribe import EMPTY
+from detent.kernel.telling import ChildEnded, ChildStarted, Kinds, Told, kinds_of, tell
+from detent.kernel.wire import Tree
+
+__all__ = ["Chunk", "Gap", "Seen", "Sight", "Watch", "as_written"]
+
+PAGE = 200  # entries that are read at once
+
+
+@frozen
+class Seen:
+    """An entry of a run, and what it tells. `path` are the runs from the one that is watched to this one.
+
+    `cause` is the entry of the run around it that started it.
+    """
+
+    run: str
+    path: tuple[str, ...]
+    entry: Entry
+    told: tuple[Told, ...]
+    cause: int | None = None
+
+    @property
+    def seq(self) -> int:
+        """The number of the entry in its run."""
+        return self.entry.seq
+
+
+@frozen
+class Chunk:
+    """Something that a handler emitted: the n-th of that attempt."""
+
+    run: str
+    path: tuple[str, ...]
+    effect: int
+    attempt: int
+    n: int
+    value: object
+
+
+@frozen
+class Gap:
+    """So many chunks of the runs that are watched were missed here."""
+
+    lost: int
+
+
+Sight: TypeAlias = Seen | Chunk | Gap
+
+
+@define(eq=False)
+class _Followed:
+    """A run that is read along."""
+
+    run: str
+    path: tuple[str, ...]
+    kinds: Kinds
+    cause: int | None = None
+    seq: int = 0
+    frame: Frame = field(factory=EMPTY.copy)
+    is_over: bool = False
+    children: "dict[str, _Followed]" = field(factory=dict[str, "_Followed"])
+
+
+@define(eq=False, slots=False)
+class Watch:
+    """The sights of a run, one after the other: `async for sight in run.watch(): ...`."""
+
+    engine: Engine
+    run: str
+    after: int = 0
+    buffer: int = 1_000
+    _bell: Bell | None = None
+    _root: _Followed | None = None
+    _ready: deque[Sight] = field(factory=deque[Sight])
+    _chunks: deque[tuple[int, Chunk]] = field(factory=deque[tuple[int, Chunk]])
+    _lost: int = 0
+
+    def __aiter__(self) -> "Watch":
+        """Itself: a watch is read once."""
+        return self
+
+    async def __anext__(self) -> Sight:
+        """The next sight. Raises NoSuchRun if there is no such run."""
+        while not self._ready:
+            root = await self._followed()
+            if root.is_over and not self._chunks:
+                raise StopAsyncIteration
+            bell = self._bell = self._bell or self.engine.lives.bell(self.run)
+            count = bell.count
+            await self._read(root)
+            self._flush(root, None)
+            if not self._ready and not root.is_over:
+                if self.engine.lives.is_closed:
+                    raise KernelClosed("the kernel was closed before the run had ended")
+                await bell.wait_beyond(count)
+        return self._ready.popleft()
+
+    def offer(self, performing: Performing, value: object) -> None:
+        """Take what a handler emits, as far as there is room."""
+        run = performing.live.id
+        chunk = Chunk(run, (), performing.effect, performing.attempt, performing.chunks, value)
+        if len(self._chunks) >= self.buffer:
+            self._chunks.popleft()
+            self._lost += 1
+        self._chunks.append((performing.live.snapshot.seq, chunk))
+        self.engine.lives.bell(self.run).ring()
+
+    # -- reading
+
+    async def _followed(self) -> _Followed:
+        """The run that is watched."""
+        if self._root is None:
+            live = await self.engine.lives.awake(self.run)
+            kinds = kinds_of(live.served.table)
+            self._root = _Followed(self.run, (self.run,), kinds)
+        return self._root
+
+    async def _read(self, one: _Followed) -> None:
+        """Read what is new of a run, and of those it has started."""
+        while await self._read_page(one):
+            if len(self._ready) >= PAGE:
+                break
+        for child in tuple(one.children.values()):
+            await self._read(child)
+
+    async def _read_page(self, one: _Followed) -> bool:
+        """Read a page of a run; whether there may be more."""
+        entries = await self.engine.journal.entries(one.run, one.seq, PAGE)
+        for entry in entries:
+            await self._take(one, await as_written(self.engine, entry))
+        return len(entries) == PAGE and not one.is_over
+
+    async def _take(self, one: _Followed, entry: Entry) -> None:
+        is_shown = one is not self._root or entry.seq > self.after
+        before = one.frame
+        one.frame = followed(before, entry)
+        told = tell(before, entry, one.frame, one.run, one.kinds)
+        for what in told:
+            if isinstance(what, ChildEnded):
+                await self._finish(one, what.child, is_shown)
+        if is_shown:
+            self._flush(one, entry.seq)
+            self._ready.append(Seen(one.run, one.path, entry, told, one.cause))
+        one.seq = entry.seq
+        one.is_over = one.frame["end"] is not None and not one.frame["effects"]
+        for what in told:
+            if isinstance(what, ChildStarted):
+                await self._follow(one, what.child, entry.seq)
+
+    async def _follow(self, one: _Followed, child: str, cause: int) -> None:
+        """Read a child along from now on; one whose order was held is told twice."""
+        known = one.children.get(child)
+        if known is not None:
+            known.cause = known.cause if known.seq else cause
+            return
+        try:
+            live = await self.engine.lives.awake(child)
+        except NoSuchRun:  # what was ordered is held, and will be told again
+            return
+        kinds = kinds_of(live.served.table)
+        one.children[child] = _Followed(child, (*one.path, child), kinds, cause)
+
+    async def _finish(self, one: _Followed, child: str, is_shown: bool) -> None:
+        """Show everything of a child whose end is about to be heard of."""
+        known = one.children.pop(child, None)
+        if known is not None and is_shown:
+            await self._read(known)
+
+    def _flush(self, one: _Followed, seq: int | None) -> None:
+        """Show the chunks that came before an entry; without one, all that came from runs as far as they were read."""
+        if self._lost:
+            self._ready.append(Gap(self._lost))
+            self._lost = 0
+        kept: deque[tuple[int, Chunk]] = deque()
+        for mark, chunk in self._chunks:
+            if seq is None or (chunk.run == one.run and mark < seq):
+                path = tuple(_ancestors(self.run, chunk.run))
+                self._ready.append(
+                    Chunk(chunk.run, path, chunk.effect, chunk.attempt, chunk.n, chunk.value)
+                )
+            else:
+                kept.append((mark, chunk))
+        self._chunks = kept
+
+
+def _ancestors(root: str, run: str) -> Iterator[str]:
+    """The runs from one to one inside it."""
+    yield root
+    for step in run[len(root) + 1 :].split("/") if run != root else ():
+        root = f"{root}/{step}"
+        yield root
+
+
+async def as_written(engine: Engine, entry: Entry) -> Entry:
+    """An entry with what lies beside it, as far as it is there."""
+    if b'"$blob"' not in entry.body and b'"$sealed"' not in entry.body:
+        return entry
+    digests = [*_digests(entry.event), *_digests(entry.delta)]
+    beside = await engine.journal.beside(digests)
+    return whole(entry, beside, engine.world.key)
+
+
+def _digests(value: Tree) -> Iterator[str]:
+    """What a tree says lies beside it."""
+    if type(value) is list:
+        for item in value:
+            yield from _digests(item)
+    elif type(value) is dict:
+        for name, item in value.items():
+            given: Any = item
+            if name in ("$blob", "$sealed") and type(given) is str:
+                yield given
+            else:
+                yield from _digests(item)
