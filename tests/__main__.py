@@ -11,10 +11,18 @@ Every part is run, also after one has failed; the exit code says whether all of 
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+FIRST = (
+    *("tests/kernel/replayer", "tests/kernel/decisions", "tests/kernel/runtime"),
+    *("tests/kernel/scheduler", "tests/stories", "tests/tools", "tests/typing", "tests/house"),
+)
+HALVES = (FIRST, ("tests", *(f"--ignore={folder}" for folder in FIRST)))
+"""What is run side by side: two processors are soon found, and it takes about as long."""
 
 
 def main(arguments: list[str]) -> int:
@@ -25,17 +33,23 @@ def main(arguments: list[str]) -> int:
     if "--long" in chosen:
         os.environ["DETENT_LONG"] = "1"
     rest = [argument for argument in arguments if argument not in own]
-    if "--fast" in chosen:
-        parts = [("tests", python("-m", "pytest", *rest))]
-    else:
-        parts = [
-            *checks(),
-            ("tests", python("-m", "coverage", "run", "-m", "pytest", *rest)),
-            ("coverage of kernel/", python("-m", "coverage", "report")),
-        ]
-    failed = [name for name, command in parts if not passed(name, command)]
-    print(f"\nfailed: {', '.join(failed)}" if failed else f"\nall {len(parts)} parts passed")
+    counted = "--fast" not in chosen
+    failed = [name for name, command in (checks() if counted else []) if not passed(name, command)]
+    tests = [pytest(counted, *rest)] if rest else [pytest(counted, *half) for half in HALVES]
+    if not passed_together("tests", tests):
+        failed.append("tests")
+    if counted:
+        passed("what is covered, taken together", python("-m", "coverage", "combine", "--quiet"))
+        if not passed("coverage of kernel/", python("-m", "coverage", "report")):
+            failed.append("coverage of kernel/")
+    print(f"\nfailed: {', '.join(failed)}" if failed else "\nall parts passed")
     return 1 if failed else 0
+
+
+def pytest(is_counted: bool, *arguments: str) -> list[str]:
+    """A run of pytest, which may count what it covers."""
+    counting = ("-m", "coverage", "run", "--parallel-mode") if is_counted else ()
+    return python(*counting, "-m", "pytest", *arguments)
 
 
 def checks() -> list[tuple[str, list[str]]]:
@@ -60,6 +74,27 @@ def passed(name: str, command: list[str]) -> bool:
     code = subprocess.run(command, check=False).returncode
     print(f"--- {name}: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - began:.1f} s")
     return code == 0
+
+
+def passed_together(name: str, commands: list[list[str]]) -> bool:
+    """Run several commands side by side; each shows what it says when it is done."""
+    print(f"\n--- {name}", flush=True)
+    began = time.monotonic()
+    first, *others = commands
+    with ExitStack() as open_files:
+        told = [open_files.enter_context(tempfile.TemporaryFile()) for _ in others]
+        running = [
+            subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+            for command, file in zip(others, told, strict=True)
+        ]
+        codes = [subprocess.run(first, check=False).returncode]
+        for process, file in zip(running, told, strict=True):
+            codes.append(process.wait())
+            file.seek(0)
+            print(file.read().decode(errors="replace"), flush=True)
+    word = "FAILED" if any(codes) else "passed"
+    print(f"--- {name}: {word} in {time.monotonic() - began:.1f} s")
+    return not any(codes)
 
 
 if __name__ == "__main__":

@@ -196,9 +196,10 @@ async def test_a_question_is_answered_once_with_what_it_asks_for() -> None:
         assert question == Question(1, "ask", "Really?")
         with pytest.raises(WrongInput, match="question 1"):
             await run.answer(1, BAD)
-        for nothing in (0, 2, -1, True, "1"):
+        nothings: tuple[Any, ...] = (0, 2, -1, True, "1")
+        for nothing in nothings:
             with pytest.raises(NoSuchWait, match="has not been asked"):
-                await run.answer(nothing, True)  # pyright: ignore[reportArgumentType]
+                await run.answer(nothing, True)
         assert (await run.answer(1, True)).status == "accepted"
         assert await run.questions() == ()
         with pytest.raises(AlreadyAnswered):

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import trio
-import trio.testing
 from attrs import evolve, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -216,7 +216,9 @@ async def test_a_run_that_goes_on_elsewhere_is_read_again() -> None:
         live = await here.engine.lives.awake("r")
         async with opened(COUNTING, journal=journal) as there:
             await there.run("r").send(Add(3))
-        live.epoch = journal._epochs["r"]
+        loaded = await journal.load("r")
+        assert loaded is not None
+        live.epoch = loaded.epoch
 
         assert (await run.send(Add())).status == "accepted"
         assert (await run.snapshot()).data.n == 4

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import trio
+from attrs import evolve
 
 from detent import (
     Breaker,
@@ -19,7 +20,7 @@ from detent import (
     State,
     handle,
 )
-from detent.kernel import Call, Each, Happened, Ordered, Snapshot, Stopped
+from detent.kernel import Call, Each, Happened, Ordered, Snapshot, Stopped, Write
 from detent.kernel.scheduler import Item
 from detent.tools.testing.virtual import virtually
 from tests.kernel.scheduler.toys import (
@@ -178,7 +179,10 @@ async def test_what_begins_again_passes_the_gates_again(
         pass
     if machine is BROKEN:
         (cell,) = await journal.cells(["breaker:bank"])
-        journal._cells[cell.name] = type(cell)(cell.name, {"opened": _now()}, cell.version + 1)
+        loaded = await journal.load("r")
+        assert loaded is not None
+        opened_now = evolve(cell, value={"opened": _now()})
+        await journal.append([Write("r", loaded.epoch, loaded.head, cells=(opened_now,))])
     steps.go.set()
     async with opened(machine, handlers=handlers, journal=journal, **options) as kernel:
         end = await kernel.run("r").wait_end()

@@ -1,4 +1,7 @@
-"""Performing one effect: what its handler is told, and what comes of whatever it does, as an outcome."""
+"""Performing one effect: what its handler is told, and what comes of whatever it does, as an outcome.
+
+It is long because there is so much that a handler can do.
+"""
 
 import threading
 from collections.abc import Callable
