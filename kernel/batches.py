@@ -78,7 +78,7 @@ def batch_of(
     kind: type[Batch[Any, Any]] = Batch
     data: Any = Batch[_input(machine), _result(machine)]  # type: ignore[misc]
     made: Any = Machine(
-        name or f"{machine.name}.batch",
+        name or _name(machine.name, at_most, stop_on_failure),
         State(
             "running",
             On(items.settled, to="done", when=kind.all_well, update=kind.settled),
@@ -91,6 +91,12 @@ def batch_of(
     )
     batch: Machine[Batch[I, R], Batch[I, R], Batch[I, R]] = made
     return batch
+
+
+def _name(machine: str, at_most: int | None, stop_on_failure: bool) -> str:
+    """A name for each way of doing it: two machines of one name would not be told apart."""
+    some = "" if at_most is None else f".{at_most}"
+    return f"{machine}.batch{some}{'.stop' if stop_on_failure else ''}"
 
 
 def _input(machine: Machine[Any, Any, Any]) -> Any:

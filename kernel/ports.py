@@ -148,8 +148,8 @@ def handle(
     """Say who performs an effect: an async function of the order, or a blocking one, which gets a thread.
 
     It may take a Context beside the order. `workers` bounds how many are at work at once. `query`, for effects that
-    are reconcilable, finds out what came of one: it returns what the effect would have, raises Fails if it surely
-    did not happen, or anything else if it cannot tell.
+    are reconcilable, finds out what came of one, after a crash and before it is tried again: it returns what the
+    effect would have, raises Fails if it surely did not happen, or anything else if it cannot tell.
     """
     if not callable(by) or inspect.isclass(by):
         raise WrongInput(f"handle({effect!r}): {by!r} is no function that could perform it")
@@ -251,3 +251,19 @@ class World:
         fill(self, limiters=dict(limiters or {}), breakers=dict(breakers or {}), taps=tuple(taps))
         fill(self, clock=clock, chance=chance)
         fill(self, limits=limits or Limits(), key=key, large=large)
+
+    def of(self, *machines: Definition[Any, Any, Any]) -> "World":
+        """The same world for other machines."""
+        return World(
+            *machines,
+            handlers=self.handlers,
+            journal=self.journal,
+            limiters=self.limiters,
+            breakers=self.breakers,
+            taps=self.taps,
+            clock=self.clock,
+            chance=self.chance,
+            limits=self.limits,
+            key=self.key,
+            large=self.large,
+        )

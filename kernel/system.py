@@ -9,7 +9,7 @@ The file is long because what a handle asks is checked where it is asked.
 The file is long because a kernel is what people ask everything of, and opening and closing one belong together.
 """
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from random import Random
@@ -20,6 +20,7 @@ from weakref import WeakSet
 import trio
 from attrs import define, field
 
+from detent.kernel.batches import Batch, batch_of
 from detent.kernel.decisions import Cancelled, Halted, Resumed, Signal
 from detent.kernel.definition import Definition
 from detent.kernel.errors import (
@@ -213,6 +214,26 @@ class Kernel:
         if receipt.status == "duplicate":
             await self._is_known(run, served, input)
         return handle
+
+    async def batch(
+        self,
+        machine: Definition[I, Any, R],
+        inputs: Iterable[I],
+        *,
+        at_most: int | None = None,
+        stop_on_failure: bool = False,
+        id: str | None = None,
+    ) -> Run[Batch[I, R], Batch[I, R]]:
+        """Begin a run whose children are runs of a machine, one for each input; see `batch_of`.
+
+        Another kernel takes it up again if its world has the same `batch_of(...)` among its machines.
+        """
+        made = batch_of(machine, at_most=at_most, stop_on_failure=stop_on_failure)
+        self._served(machine)
+        served = self._engine.served
+        if made.name not in served:
+            served[made.name] = serve(self._engine.world.of(made))[made.name]
+        return await self.start(made, Batch(tuple(inputs)), id=id)
 
     def run(self, id: str) -> Run[Any, Any]:
         """The handle of a run, by its id. Whether there is one shows when it is asked something."""

@@ -206,7 +206,7 @@ class Performing:
     def _call(self) -> Awaitable[Any]:
         """Call the handler; most are async, and there is nothing more to it."""
         way = self.way
-        if way.is_async and way.by is not None and not self.is_query:
+        if way.is_async and way.by is not None and not self._asks:
             called: Awaitable[Any] = (
                 way.by(self.order, self) if way.takes_context else way.by(self.order)
             )
@@ -231,8 +231,17 @@ class Performing:
         way = self.way
         if way.kind == "send":
             return await self._sent()
-        if self.is_query and way.query is not None:
-            return await way.query(self.order, self)
+        if way.query is not None and self._asks:
+            is_crashed, self.is_query = self.is_query, True
+            try:
+                return await way.query(self.order, self)
+            except Fails:
+                if is_crashed:
+                    raise
+            self.is_query = False  # it surely did not happen so far
+        by: Any = way.by
+        if way.is_async:
+            return await (by(self.order, self) if way.takes_context else by(self.order))
         await trio.lowlevel.checkpoint_if_cancelled()
         self.has_thread = True
         arguments = (self.order, self) if way.takes_context else (self.order,)
@@ -244,6 +253,11 @@ class Performing:
                 abandon_on_cancel=True,
                 limiter=self.desk.threads,
             )
+
+    @property
+    def _asks(self) -> bool:
+        """Whether it is asked first what came of it: after a crash, and before it is tried again."""
+        return self.is_query or (self.way.query is not None and self.attempt > 1)
 
     async def _sent(self) -> Receipt:
         """Deliver an event to another run."""
@@ -276,7 +290,7 @@ class Performing:
         at = moment(self.now())
         if not isinstance(error, Fails):
             if self.is_query:
-                return InDoubt("crash", at=at)
+                return InDoubt("raised" if self.attempt > 1 else "crash", at=at)
             return self._failed(type(error).__name__, _words(error))
         failure = error.failure
         if not isinstance(failure, Failure):

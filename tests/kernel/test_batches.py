@@ -15,6 +15,7 @@ from detent import (
     Fails,
     Final,
     Machine,
+    NotServed,
     On,
     Returned,
     State,
@@ -177,3 +178,19 @@ def test_the_data_is_input_and_result_where_nothing_else_is_said() -> None:
     plain: Machine[Task, Task, Task] = Machine("plain", Final("a"), data=Task)
 
     assert batch_of(plain).data == Batch[Task, Task]
+
+
+@virtually
+async def test_a_kernel_runs_a_batch_of_what_it_serves() -> None:
+    async with opened(item, handlers=[handle(Again, doubled)]) as kernel:
+        one = await kernel.batch(item, [1, 2, 3], at_most=2, id="numbers")
+        again = await kernel.batch(item, [1, 2, 3], at_most=2, id="numbers")
+        other = await kernel.batch(item, (), stop_on_failure=True)
+        result = await one.wait_result()
+        nothing = await other.wait_result()
+        with pytest.raises(NotServed):
+            await kernel.batch(Machine("alien", Final("a"), data=Task), [])
+
+    assert again == one
+    assert [getattr(child, "result", None) for child in result.items] == [2, 4, 6]
+    assert nothing.items == ()

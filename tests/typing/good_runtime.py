@@ -134,3 +134,5 @@ async def main() -> None:
                 assert_type(sight.seq, int)
         batch = await kernel.start(batch_of(order, at_most=2), Batch((Cart(1), Cart(2))))
         assert_type((await batch.wait_result()).failed, tuple[Cart, ...])
+        many = await kernel.batch(order, [Cart(1), Cart(2)], at_most=2)
+        assert_type((await many.wait_result()).inputs, tuple[Cart, ...])
