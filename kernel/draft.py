@@ -209,11 +209,8 @@ class Draft:
 
     def hear(self, fan: Fan, index: int, event: Event) -> None:
         """One order of an Each has an outcome: the next ones begin, or all have settled."""
-        form = self.table.forms[fan.form]
+        form: Any = self.table.forms[fan.form]
         after = fan.hear(index, event)
-        if after.stopping or not isinstance(form, Each):
-            self._replace(fan, after)
-            return
         if form.stop_on_failure and not went_well(event):
             halted = Stopped(str(fan.id + index), at=moment(self.at))
             after, stopped = after.stop_others(halted)

@@ -151,12 +151,10 @@ class Kept:
         links = self.links[start:][:limit]
         return tuple(read_entry(link.body, link.hash) for link in links)
 
-    def make(self) -> Iterator[Need]:
+    def make(self, backlog: Backlog) -> Iterator[Need]:
         """Make the entries of all that has happened; what lies beside them."""
-        if self.backlog is None:
-            return
-        self._open(self.backlog)
-        for recorded in self.backlog.sealed():
+        self._open(backlog)
+        for recorded in backlog.sealed():
             entry = recorded.entry
             self._link(entry)
             self.mark(recorded.checkpoint)

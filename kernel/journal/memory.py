@@ -328,7 +328,7 @@ class MemoryJournal:
         kept = self._runs.get(run)
         if kept is None or kept.backlog is None:
             return kept
-        self._lay(kept, kept.make())
+        self._lay(kept, kept.make(kept.backlog))
         return kept
 
     def _deliver(self, delivery: Delivery) -> Verdict:
