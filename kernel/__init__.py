@@ -27,7 +27,7 @@ floors, and each imports only from those below it:
     ports
     scheduler
     watching
-    runs, batches
+    runs, batches, exporting
     system
 """
 

@@ -63,6 +63,10 @@ class Behind(Protocol):
         """See Run."""
         ...
 
+    async def log_of(self, run: str) -> tuple[bytes, ...]:
+        """See Run."""
+        ...
+
     async def questions_of(self, run: str) -> tuple[Question, ...]:
         """See Run."""
         ...
@@ -111,6 +115,10 @@ class Run(Generic[D, R]):
     def watch(self, *, after: int = 0) -> Watch:
         """Everything that happens to the run and to those inside it, from after an entry on, until its end."""
         return self._behind.watch(self.id, after)
+
+    async def log(self) -> tuple[bytes, ...]:
+        """The run log until now, with those of the runs inside it: lines to be written to a `*.run.jsonl` file."""
+        return await self._behind.log_of(self.id)
 
     async def snapshot(self) -> Snapshot[D]:
         """All that the run is now, as far as it is stored."""

@@ -35,6 +35,7 @@ from detent.kernel.errors import (
     Unstorable,
     WrongInput,
 )
+from detent.kernel.exporting import log_of
 from detent.kernel.flights import Fan
 from detent.kernel.journal import Journal, MemoryJournal
 from detent.kernel.policies import seed_of
@@ -314,6 +315,10 @@ class Kernel:
             if live.is_over:
                 return live.end
         return bell.end
+
+    async def log_of(self, run: str) -> tuple[bytes, ...]:
+        """See Run."""
+        return await log_of(self._engine, run)
 
     async def snapshot_of(self, run: str) -> Snapshot[Any]:
         """See Run."""

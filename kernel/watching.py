@@ -114,6 +114,17 @@ class Watch:
                 await bell.wait_beyond(count)
         return self._ready.popleft()
 
+    async def so_far(self) -> "tuple[Seen, ...]":
+        """The entries until now, without waiting for more. Raises NoSuchRun if there is no such run."""
+        root = await self._followed()
+        count = -1
+        while count < len(self._ready):
+            count = len(self._ready)
+            await self._read(root)
+        seen = tuple(one for one in self._ready if isinstance(one, Seen))
+        self._ready.clear()
+        return seen
+
     def offer(self, performing: Performing, value: object) -> None:
         """Take what a handler emits, as far as there is room."""
         run = performing.live.id

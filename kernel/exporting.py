@@ -1,0 +1,51 @@
+"""The run log of a run that a kernel has: the file that every tool opens.
+
+Rule 1: a log holds a family: the run, and every run inside it, in an order in which nothing comes before its cause.
+Rule 2: entries stand as they were written, byte for byte, with what lies beside them.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from detent.kernel.entries import Entry
+from detent.kernel.errors import WrongInput
+from detent.kernel.runlog import beside_line, entry_line, header_line, outline_line
+from detent.kernel.scheduler import Engine
+from detent.kernel.vault import Beside
+from detent.kernel.watching import Watch
+
+__all__ = ["log_of"]
+
+BESIDE = re.compile(rb'"\$(?:blob|sealed)":"([0-9a-f]{64})"')
+
+
+async def log_of(engine: Engine, run: str) -> tuple[bytes, ...]:
+    """The lines of a run and of those inside it, until now. Raises WrongInput if there is no key for what is secret."""
+    lines: list[bytes] = []
+    begun: set[str] = set()
+    for one in await Watch(engine, run).so_far():
+        if one.run not in begun:
+            begun.add(one.run)
+            lines += await _opening(engine, one.run)
+        lines += await _beside(engine, one.entry)
+        lines.append(entry_line(one.run, one.entry))
+    return tuple(lines)
+
+
+async def _opening(engine: Engine, run: str) -> list[bytes]:
+    """What the log of a run begins with."""
+    live = await engine.lives.awake(run)
+    loaded: Any = await engine.journal.load(run)
+    header, secret = loaded.header, live.served.recorder.unsealed
+    if secret:
+        raise WrongInput(f"{secret} of machine {header.machine!r} is sealed: give World a key")
+    outlines = [await engine.journal.outline(digest) for digest in (header.shape, header.rules)]
+    return [header_line(header), *(outline_line(one) for one in outlines if one is not None)]
+
+
+async def _beside(engine: Engine, entry: Entry) -> list[bytes]:
+    """What stands before an entry that needs it."""
+    digests = dict.fromkeys(found.decode() for found in BESIDE.findall(entry.body))
+    found: Mapping[str, Beside] = await engine.journal.beside(digests) if digests else {}
+    return [beside_line(found[digest]) for digest in digests if digest in found]
