@@ -3,6 +3,7 @@
     DetentError
       AuthorError
         BrokenBegin
+        EndlessFamily
         EndlessWalk
         IncompleteWorld
         InvalidExpression
@@ -42,6 +43,7 @@ __all__ = [
     "CallerError",
     "DamagedLog",
     "DetentError",
+    "EndlessFamily",
     "EndlessWalk",
     "IncompleteWorld",
     "InvalidExpression",
@@ -142,6 +144,10 @@ class Unstorable(AuthorError):
 
 class BrokenBegin(AuthorError):
     """The author's code raised before there was a first snapshot; nothing has been started."""
+
+
+class EndlessFamily(AuthorError):
+    """A machine that spawns itself, or what spawns it, without an end."""
 
 
 class EndlessWalk(AuthorError):

@@ -26,7 +26,7 @@ from detent.kernel.decisions import (
     Resumed,
     Signal,
 )
-from detent.kernel.errors import AuthorError, CallerError, Unstorable
+from detent.kernel.errors import AuthorError, CallerError, EndlessFamily, Unstorable
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.journal import Delivery
 from detent.kernel.policies import seed_of
@@ -55,6 +55,7 @@ __all__ = ["Begin", "Shop", "Turn"]
 
 SECOND = 1_000_000
 CIRCLING = 1_000  # entries of one turn after which what is ordered waits for a second: others have their turn
+DEEPEST = 50  # children of children: more is a machine that spawns itself, and never comes to an end of it
 RECEIPTS: dict[type, Any] = {Moved: "accepted", Ignored: "ignored", Deferred: "deferred"}
 InFlight: TypeAlias = tuple[Flight, Life, Way]
 
@@ -340,6 +341,8 @@ class Turn:
         child = self.shop.served[way.child]
         run = f"{self.live.id}/{id}"
         try:
+            if run.count("/") > DEEPEST:
+                raise EndlessFamily(f"run {run[:40]}... is a child of children {DEEPEST} deep")
             begun = begin(child.table, order, self.at)
         except (AuthorError, CallerError) as error:
             problem = Problem(type(error).__name__, str(error))

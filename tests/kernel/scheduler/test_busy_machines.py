@@ -11,17 +11,20 @@ from detent import (
     Breaker,
     Call,
     Effect,
+    Final,
     Limits,
     Machine,
     On,
     RunExists,
     Secret,
+    Spawn,
     State,
     World,
     handle,
     open_kernel,
 )
 from detent.kernel import Key, MemoryJournal, Seen
+from detent.kernel.scheduler.turns import DEEPEST
 from detent.tools.testing.virtual import VirtualClock, run_virtually, virtually
 from detent.tools.testing.watchdog import watchdog
 
@@ -45,6 +48,9 @@ class Data:
 
     def last(self) -> Last:
         return Last()
+
+    def itself(self) -> "Data":
+        return self
 
 
 async def refuse(order: Fetch) -> int:
@@ -141,3 +147,36 @@ async def test_a_run_that_began_with_something_large_or_secret_is_known_by_its_i
         assert await kernel.start(machine, Data("x" * 100), id="run") == first
         with pytest.raises(RunExists):
             await kernel.start(machine, Data("y" * 100), id="run")
+
+
+class Itself:
+    """A definition whose machine spawns it."""
+
+    name = "doll"
+
+    @property
+    def machine(self) -> Any:
+        """A doll, in which there is a doll."""
+        return DOLL
+
+    __begins_with__ = __results_in__ = None
+
+
+SMALLER: Any = Spawn
+INSIDE: Any = SMALLER(Itself(), Data.itself, name="inside")
+DOLL: Any = Machine(
+    "doll", State("whole", On(INSIDE.ended, to="open"), do=INSIDE), Final("open"), data=Data
+)
+
+
+@virtually
+async def test_a_machine_that_spawns_itself_comes_to_an_end() -> None:
+    async with open_kernel(World(DOLL, journal=MemoryJournal(), key=KEY)) as kernel:
+        run = await kernel.start(DOLL, Data(), id="run")
+        assert (await run.wait_end()).status == "completed"
+
+        deepest = "run" + "/1" * DEEPEST
+        (first, last) = await kernel.journal.entries(deepest)
+
+    assert "is a child of children 50 deep" in str(last.event)
+    assert first.seq == 1
