@@ -1,7 +1,7 @@
 """The kernel: machines, the table they compile to, the pure step, and the runtime that drives runs on trio.
 
 Everything below `scheduler` is pure: nothing reads a clock, a file, the environment or chance. The files stand on
-floors, and each imports only from those below it:
+floors, and each imports only from those below it. The file is long because it is one list of names.
 
     errors, wire
     values, differences, edits, vault
@@ -120,7 +120,7 @@ from detent.kernel.errors import (
     WrongInput,
 )
 from detent.kernel.flights import Fan, Flight, Ordered
-from detent.kernel.frames import Instant, frame_at, instants
+from detent.kernel.frames import Instant, digests_of, frame_at, instants
 from detent.kernel.guards import Expression, explain, parse
 from detent.kernel.journal import (
     Cell,
@@ -524,6 +524,7 @@ __all__ = [
     "diff",
     "differences",
     "digest",
+    "digests_of",
     "draw",
     "due",
     "elapse",

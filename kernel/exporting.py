@@ -4,20 +4,18 @@ Rule 1: a log holds a family: the run, and every run inside it, in an order in w
 Rule 2: entries stand as they were written, byte for byte, with what lies beside them.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from detent.kernel.entries import Entry
 from detent.kernel.errors import WrongInput
+from detent.kernel.frames import digests_of
 from detent.kernel.runlog import beside_line, entry_line, header_line, outline_line
 from detent.kernel.scheduler import Engine
 from detent.kernel.vault import Beside
 from detent.kernel.watching import Watch
 
 __all__ = ["log_of"]
-
-BESIDE = re.compile(rb'"\$(?:blob|sealed)":"([0-9a-f]{64})"')
 
 
 async def log_of(engine: Engine, run: str) -> tuple[bytes, ...]:
@@ -46,6 +44,6 @@ async def _opening(engine: Engine, run: str) -> list[bytes]:
 
 async def _beside(engine: Engine, entry: Entry) -> list[bytes]:
     """What stands before an entry that needs it."""
-    digests = dict.fromkeys(found.decode() for found in BESIDE.findall(entry.body))
+    digests = digests_of(entry)
     found: Mapping[str, Beside] = await engine.journal.beside(digests) if digests else {}
     return [beside_line(found[digest]) for digest in digests if digest in found]

@@ -3,6 +3,7 @@
 Rule 1: a frame is made of a frame before it and the entries that follow, and of nothing else.
 """
 
+import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "MADE_UP",
     "Frame",
     "Instant",
+    "digests_of",
     "folded",
     "followed",
     "frame_at",
@@ -30,6 +32,9 @@ __all__ = [
     "reading",
     "whole",
 ]
+
+STOWED = re.compile(rb'"\$(?:blob|sealed)":"([0-9a-f]{64})"')
+"""What bytes hold that stand for something beside them; no text does, since its own quotes are escaped."""
 
 Frame = dict[str, Tree]
 
@@ -55,6 +60,11 @@ def reading(what: str) -> Generator[None]:
         yield
     except MADE_UP as error:
         raise Unreadable(f"{what} holds what no run writes: {error!r}") from error
+
+
+def digests_of(entry: Entry) -> tuple[str, ...]:
+    """What an entry says lies beside it, each once."""
+    return tuple(dict.fromkeys(found.decode() for found in STOWED.findall(entry.body)))
 
 
 def whole(entry: Entry, beside: Vault, key: Key | None = None) -> Entry:

@@ -8,17 +8,16 @@ Rule 4: it ends after the last entry of the run it watches, in every case.
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from attrs import define, field, frozen
 
 from detent.kernel.entries import Entry
 from detent.kernel.errors import KernelClosed, NoSuchRun
-from detent.kernel.frames import Frame, followed, whole
+from detent.kernel.frames import Frame, digests_of, followed, whole
 from detent.kernel.scheduler import Bell, Engine, Performing
 from detent.kernel.scribe import EMPTY
 from detent.kernel.telling import ChildEnded, ChildStarted, Kinds, Told, kinds_of, tell
-from detent.kernel.wire import Tree
 
 __all__ = ["Chunk", "Gap", "Seen", "Sight", "Watch", "as_written"]
 
@@ -223,22 +222,7 @@ def _ancestors(root: str, run: str) -> Iterator[str]:
 
 async def as_written(engine: Engine, entry: Entry) -> Entry:
     """An entry with what lies beside it, as far as it is there."""
-    if b'"$blob"' not in entry.body and b'"$sealed"' not in entry.body:
+    digests = digests_of(entry)
+    if not digests:
         return entry
-    digests = [*_digests(entry.event), *_digests(entry.delta)]
-    beside = await engine.journal.beside(digests)
-    return whole(entry, beside, engine.world.key)
-
-
-def _digests(value: Tree) -> Iterator[str]:
-    """What a tree says lies beside it."""
-    if type(value) is list:
-        for item in value:
-            yield from _digests(item)
-    elif type(value) is dict:
-        for name, item in value.items():
-            given: Any = item
-            if name in ("$blob", "$sealed") and type(given) is str:
-                yield given
-            else:
-                yield from _digests(item)
+    return whole(entry, await engine.journal.beside(digests), engine.world.key)

@@ -1,6 +1,5 @@
 """What a failed walk is told as: in words, as a test to paste, and as a run log."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from detent.kernel import (
     Recorder,
     Stepped,
     Table,
+    digests_of,
     footer_line,
     opening_lines,
     recorded_lines,
@@ -30,7 +30,6 @@ __all__ = [
     "RUN",
     "BrokenProperty",
     "Found",
-    "digests_of",
     "lines_of",
     "report",
     "stored_lines",
@@ -40,7 +39,6 @@ __all__ = [
 ]
 
 RUN = "walk"
-BESIDE = re.compile(rb'"\$(?:blob|sealed)":"([0-9a-f]{64})"')
 walk_key = Key(b"what happens in a walk is made up")
 """What secret fields are sealed with in logs of walks, which hold nobody's secrets."""
 
@@ -135,11 +133,6 @@ def stored_lines(
     for entry in entries:
         under = tuple(beside[digest] for digest in digests_of(entry) if digest in beside)
         yield from recorded_lines(header.run, Recorded(nothing, entry, Head(entry.hash), under))
-
-
-def digests_of(entry: Entry) -> tuple[str, ...]:
-    """What an entry says lies beside it."""
-    return tuple(dict.fromkeys(found.decode() for found in BESIDE.findall(entry.body)))
 
 
 def told_run(

@@ -27,12 +27,13 @@ from detent.kernel import (
     Snapshot,
     Standing,
     WrongInput,
+    digests_of,
     open_kernel,
     shape_of,
 )
 from detent.tools.testing.echoes import echoing
 from detent.tools.testing.payloads import values
-from detent.tools.testing.reports import digests_of, stored_lines, walk_key
+from detent.tools.testing.reports import stored_lines, walk_key
 from detent.tools.testing.run_worlds import DrawnWorld
 from detent.tools.testing.spelling import Speller
 
