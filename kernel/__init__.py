@@ -150,7 +150,18 @@ from detent.kernel.policies import (
     counts_as_failure,
     seed_of,
 )
-from detent.kernel.ports import Chance, Clock, Context, Fails, Handled, Limits, Tap, World, handle
+from detent.kernel.ports import (
+    Chance,
+    Clock,
+    Context,
+    Fails,
+    Handled,
+    Limits,
+    Store,
+    Tap,
+    World,
+    handle,
+)
 from detent.kernel.recorder import Head, Recorded, Recorder
 from detent.kernel.renderer import draw
 from detent.kernel.replayer import (
@@ -487,6 +498,7 @@ __all__ = [
     "Stepped",
     "StopAsked",
     "Stopped",
+    "Store",
     "SystemClock",
     "Table",
     "Tap",

@@ -9,7 +9,7 @@ Rule 3: a tap sees; it changes nothing, whatever it does.
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
 from attrs import field, frozen
@@ -23,7 +23,18 @@ from detent.kernel.policies import Breaker, Limiter
 from detent.kernel.signals import EffectClass, Event, Failure, Receipt
 from detent.kernel.vault import LARGE, Key
 
-__all__ = ["Chance", "Clock", "Context", "Fails", "Handled", "Limits", "Tap", "World", "handle"]
+__all__ = [
+    "Chance",
+    "Clock",
+    "Context",
+    "Fails",
+    "Handled",
+    "Limits",
+    "Store",
+    "Tap",
+    "World",
+    "handle",
+]
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -194,6 +205,14 @@ class Chance(Protocol):
         ...
 
 
+class Store(Protocol):
+    """Something that keeps a journal, and is open as long as a kernel is."""
+
+    def open(self) -> AbstractAsyncContextManager[Journal]:
+        """A journal that nobody else drives meanwhile."""
+        ...
+
+
 @frozen
 class Limits:
     """How much a kernel does at once, and how long it waits for what has been told to stop.
@@ -215,15 +234,17 @@ class Limits:
 
 @frozen(init=False)
 class World:
-    """What a kernel runs, and with what: machines, handlers, a journal, limiters and breakers by name, taps, a clock.
+    """What a kernel runs, and with what: machines, handlers, a store, limiters and breakers by name, taps, a clock.
 
-    Machines that are spawned come along. Without a journal all is kept in memory, and forgotten with the kernel: the
-    1,000 runs that ended last, and the latest 100,000 entries of each (see MemoryJournal).
+    Machines that are spawned come along. A `store` is opened and closed by the kernel; a `journal` is open already, and
+    stays so. Without either all is kept in memory, and forgotten with the kernel: the 1,000 runs that ended last, and
+    the latest 100,000 entries of each (see MemoryJournal).
     """
 
     machines: tuple[Definition[Any, Any, Any], ...]
     handlers: tuple[Handled, ...] = field(kw_only=True)
     journal: Journal | None = field(kw_only=True)
+    store: Store | None = field(kw_only=True)
     limiters: Mapping[str, Limiter] = field(kw_only=True)
     breakers: Mapping[str, Breaker] = field(kw_only=True)
     taps: tuple[Tap, ...] = field(kw_only=True)
@@ -238,6 +259,7 @@ class World:
         *machines: Definition[Any, Any, Any],
         handlers: Iterable[Handled] = (),
         journal: Journal | None = None,
+        store: Store | None = None,
         limiters: Mapping[str, Limiter] | None = None,
         breakers: Mapping[str, Breaker] | None = None,
         taps: Iterable[Tap] = (),
@@ -247,7 +269,11 @@ class World:
         key: Key | None = None,
         large: int = LARGE,
     ) -> None:
-        fill(self, machines=machines, handlers=tuple(handlers), journal=journal)
+        if journal is not None and store is not None:
+            raise WrongInput("a world has a journal or a store, not both")
+        if store is not None and not hasattr(store, "open"):
+            raise WrongInput(f"World(store={store!r}): it is something to open, as SQLite(path) is")
+        fill(self, machines=machines, handlers=tuple(handlers), journal=journal, store=store)
         fill(self, limiters=dict(limiters or {}), breakers=dict(breakers or {}), taps=tuple(taps))
         fill(self, clock=clock, chance=chance)
         fill(self, limits=limits or Limits(), key=key, large=large)
@@ -258,6 +284,7 @@ class World:
             *machines,
             handlers=self.handlers,
             journal=self.journal,
+            store=self.store,
             limiters=self.limiters,
             breakers=self.breakers,
             taps=self.taps,

@@ -93,7 +93,27 @@ async def open_kernel(world: World, *, on_cancel: OnCancel = "cancel") -> AsyncG
     Runs of the journal that were under way are taken up again. Leaving the block waits for what is under way; if the
     host is cancelled, or the block raises, runs are cancelled, or suspended if `on_cancel` says so.
     """
-    kernel = Kernel(world, serve(world), world.journal or MemoryJournal(entries=KEPT))
+    served = serve(world)
+    async with (
+        _journal_of(world) as journal,
+        _kernel_on(Kernel(world, served, journal), on_cancel) as kernel,
+    ):
+        yield kernel
+
+
+@asynccontextmanager
+async def _journal_of(world: World) -> AsyncGenerator[Journal]:
+    """The journal of a world, open."""
+    if world.store is None:
+        yield world.journal or MemoryJournal(entries=KEPT)
+    else:
+        async with world.store.open() as journal:
+            yield journal
+
+
+@asynccontextmanager
+async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["Kernel"]:
+    """A kernel, for as long as the block lasts."""
     kept = _Kept(kernel.engine)
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:

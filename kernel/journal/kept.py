@@ -53,6 +53,13 @@ class Kept:
     backlog: Backlog | None = None
     first: Link | None = None
     """The first entry, if those after it have been forgotten."""
+    became: tuple[str, str] | None = None
+    """The digests of its machine, if they are no longer those of the header."""
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """The shape and the rules of its machine now."""
+        return self.became or (self.header.shape, self.header.rules)
 
     @property
     def links(self) -> Sequence[Link]:

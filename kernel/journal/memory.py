@@ -1,10 +1,11 @@
 """The journal that is forgotten with the process: the reference that every store is held to.
 
 Rule 1: it forgets what it was told to forget, runs that have ended and the oldest entries, and nothing else.
+The file is long because a journal does much, and all of it is done to the same few dictionaries.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import evolve
 
@@ -64,6 +65,7 @@ class MemoryJournal:
         self._epochs: dict[str, int] = {}
         self._standings: dict[Standing, Standing] = {}
         self._delivered = 0
+        self._listeners: list[Callable[[str], None]] = []
 
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
         """See Journal."""
@@ -106,7 +108,8 @@ class MemoryJournal:
         start = 0 if link is None else link.seq
         entries = kept.later(start)
         beside = await self.beside(kept.needed(start))
-        return Loaded(kept.header, epoch, kept.standing, kept.head, checkpoint, entries, beside)
+        parts = (kept.header, epoch, kept.standing, kept.head, checkpoint, entries)
+        return Loaded(*parts, beside, kept.digests)
 
     async def entries(self, run: str, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
         """See Journal."""
@@ -129,13 +132,15 @@ class MemoryJournal:
         due_by: int | None = None,
         in_flight: bool | None = None,
         held: bool | None = None,
+        mail: bool | None = None,
         statuses: Iterable[RunStatus] = (),
         machines: Iterable[str] = (),
+        shapes: Iterable[str] = (),
         after: str = "",
         limit: int = 1000,
     ) -> tuple[tuple[str, Standing], ...]:
         """See Journal."""
-        wanted, served = frozenset(statuses), frozenset(machines)
+        wanted, served, shaped = frozenset(statuses), frozenset(machines), frozenset(shapes)
         found: list[tuple[str, Standing]] = []
         for run in sorted(run for run in self._runs if run > after):
             kept = self._runs[run]
@@ -145,14 +150,35 @@ class MemoryJournal:
                 and in_flight in (None, stands.in_flight)
                 and held in (None, stands.held)
                 and (not wanted or stands.status in wanted)
+                and (mail is None or bool(self._inboxes.get(run)) is mail)
                 and (not served or kept.header.machine in served)
+                and (not shaped or kept.digests[0] in shaped)
             ):
                 found.append((run, stands))
         return tuple(found[:limit])
 
+    async def next_due(self, after: int) -> int | None:
+        """See Journal."""
+        dues = (kept.standing.due for kept in self._runs.values())
+        return min((due for due in dues if due is not None and due > after), default=None)
+
+    async def shapes(self) -> tuple[tuple[str, str], ...]:
+        """See Journal."""
+        living = (kept for kept in self._runs.values() if kept.standing.status in LIVING)
+        return tuple(sorted({(kept.header.machine, kept.digests[0]) for kept in living}))
+
     async def deliver(self, deliveries: Sequence[Delivery]) -> tuple[Verdict, ...]:
         """See Journal."""
-        return tuple(map(self._deliver, deliveries))
+        verdicts = tuple(map(self._deliver, deliveries))
+        for delivery, verdict in zip(deliveries, verdicts, strict=True):
+            if isinstance(verdict, Committed):
+                for heard in self._listeners:
+                    heard(delivery.run)
+        return verdicts
+
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """See Journal."""
+        self._listeners.append(heard)
 
     async def inbox(self, run: str) -> tuple[Delivery, ...]:
         """See Journal."""
@@ -272,6 +298,7 @@ class MemoryJournal:
         kept.mark(write.checkpoint)
         if write.standing is not None:
             kept.stand(write.standing, self._standings)
+        kept.became = write.became or kept.became
         for number in write.takes:
             del self._inboxes[write.run][number]
         for sent in write.sends:

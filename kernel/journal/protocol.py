@@ -9,7 +9,7 @@ Rule 4: what a kernel must know of a run without loading it is its Standing; it 
 Left out on purpose: who owns a run for how long, and when a claim is given up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from attrs import field, frozen
@@ -86,8 +86,9 @@ class Write:
 
     `after` is the number and the hash of the entry it follows: nothing for a new run, whose `header` is given.
     `takes` are the numbers of deliveries whose events now have entries, `sends` go into the inboxes of other runs,
-    `cells` are written if they still have the version they are given with. Entries that need not be made yet are
-    `later`, and those of a new run are kept in its `backlog`; only a journal that has backlogs is given such.
+    `cells` are written if they still have the version they are given with; `became` are the shape and the rules that
+    its machine has from now on. Entries that need not be made yet are `later`, and those of a new run are kept in its
+    `backlog`; only a journal that has backlogs is given such.
     """
 
     run: str
@@ -105,6 +106,7 @@ class Write:
     together: str | None = None
     later: tuple[Taken, ...] = ()
     backlog: Backlog | None = None
+    became: tuple[str, str] | None = None
 
 
 @frozen
@@ -145,7 +147,8 @@ Verdict: TypeAlias = Committed | Fenced | Conflict | Unconfirmed
 class Loaded:
     """What is needed to go on with a run: the newest checkpoint, what followed, and what lies beside them.
 
-    `head` is the number and the hash of the entry that the next one follows.
+    `head` is the number and the hash of the entry that the next one follows; `digests` are the shape and the rules of
+    its machine now, which are those of the header until the run is upgraded.
     """
 
     header: Header
@@ -155,6 +158,7 @@ class Loaded:
     checkpoint: Checkpoint | None
     entries: tuple[Entry, ...]
     beside: Mapping[str, Beside] = field(factory=dict[str, Beside], repr=False)
+    digests: tuple[str, str] = ("", "")
 
     @property
     def unread(self) -> int:
@@ -197,16 +201,36 @@ class Journal(Protocol):
         due_by: int | None = None,
         in_flight: bool | None = None,
         held: bool | None = None,
+        mail: bool | None = None,
         statuses: Iterable[RunStatus] = (),
         machines: Iterable[str] = (),
+        shapes: Iterable[str] = (),
         after: str = "",
         limit: int = 1000,
     ) -> tuple[tuple[str, Standing], ...]:
-        """Runs that stand so, in the order of their ids, from after an id on."""
+        """Runs that stand so, in the order of their ids, from after an id on.
+
+        `mail`: something waits in the inbox. `machines` and `shapes` are names and digests of their machines now.
+        """
+        ...
+
+    async def next_due(self, after: int) -> int | None:
+        """When something is due next, of all runs, after a time (microseconds since 1970)."""
+        ...
+
+    async def shapes(self) -> tuple[tuple[str, str], ...]:
+        """The names and shapes of the machines of which there are runs that are not over, in order."""
         ...
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> tuple[Verdict, ...]:
-        """Put events into inboxes: one verdict for each. A key that is taken is a Conflict."""
+        """Put events into inboxes: one verdict for each. A key that is taken is a Conflict. Who listens is told."""
+        ...
+
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """Have a function called with each run into whose inbox something is delivered from now on, in this loop.
+
+        What is sent with a Write is not told.
+        """
         ...
 
     async def inbox(self, run: str) -> tuple[Delivery, ...]:

@@ -118,7 +118,7 @@ def serve(world: World) -> dict[str, Served]:
         recorder = Recorder(table, world.key, world.large)
         ways = {place: _way(form, world, handlers) for place, form in _forms(table)}
         lacks += _lacking(table, ways, world)
-        if recorder.unsealed and world.journal is not None:
+        if recorder.unsealed and (world.journal is not None or world.store is not None):
             lacks.append(f"{recorder.unsealed} of machine {name!r} is sealed: give World a key")
         served[name] = Served(table, recorder, ways)
     for kind, named in (("limiter", world.limiters), ("breaker", world.breakers)):
