@@ -17,16 +17,23 @@
         NoSuchEntry
         NoSuchRun
         NoSuchWait
+        NotDriving
         NotServed
         OwnResult
         RunExists
+        StoreClosed
         Unreadable
         WrongInput
       KernelBug
       WorldError
         DamagedLog
+        DamagedStore
+        NoStore
+        OtherVersion
         RunEnded
         RunLost
+        StoreFailed
+        StoreInUse
 
 Rule 1: a message names the machine, the place, the value, and what would have been right.
 Rule 2: the step raises none of these: what goes wrong inside it is an answer (Rejected, Broken).
@@ -42,6 +49,7 @@ __all__ = [
     "BrokenBegin",
     "CallerError",
     "DamagedLog",
+    "DamagedStore",
     "DetentError",
     "EndlessFamily",
     "EndlessWalk",
@@ -52,15 +60,21 @@ __all__ = [
     "KernelClosed",
     "LineFull",
     "Mistake",
+    "NoStore",
     "NoSuchEffect",
     "NoSuchEntry",
     "NoSuchRun",
     "NoSuchWait",
+    "NotDriving",
     "NotServed",
+    "OtherVersion",
     "OwnResult",
     "RunEnded",
     "RunExists",
     "RunLost",
+    "StoreClosed",
+    "StoreFailed",
+    "StoreInUse",
     "Unreadable",
     "Unstorable",
     "WorldError",
@@ -218,3 +232,31 @@ class RunEnded(WorldError):
 
 class RunLost(WorldError):
     """Another kernel owns the run now; what was asked of it here may or may not have been done."""
+
+
+class NotDriving(CallerError):
+    """A journal that was opened to look on, or to send, was asked for what only the kernel that drives it may do."""
+
+
+class StoreClosed(CallerError):
+    """A journal was asked for something after its store was closed."""
+
+
+class NoStore(WorldError):
+    """There is no store where one was to be opened: it is missing, out of reach, or something else is there."""
+
+
+class OtherVersion(WorldError):
+    """A store was written by another version of Detent, and cannot be opened as it is."""
+
+
+class StoreInUse(WorldError):
+    """A store is driven by somebody else: one kernel drives it at a time."""
+
+
+class DamagedStore(WorldError):
+    """A store is not as it was written: what is damaged, and where."""
+
+
+class StoreFailed(WorldError):
+    """A store did not do what was asked of it: no room, no reply, an error of the disk. It is as it was before."""
