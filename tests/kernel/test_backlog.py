@@ -1,6 +1,7 @@
 """What has no entries yet: made when somebody reads it, byte for byte as if it had been made at once."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +29,8 @@ from detent.kernel import (
 )
 from detent.kernel.backlog import Backlog, Taken
 from detent.kernel.wire import Tree
-from tests.kernel.journal.contract import JournalContract
-from tests.kernel.journal.toys import done
+from detent.tools.testing.contracts import check_journal
+from detent.tools.testing.contracts.diary import done
 from tests.kernel.replayer.runs import Recording, recordings
 from tests.kernel.scheduler.toys import Add, Data, counting
 from tests.settings import times
@@ -269,13 +270,10 @@ def _made(write: Write, place: int) -> Made:
     return Made(Recorded(now, entry, Head(entry.hash), beside, checkpoint), entry.seq, entry.key)
 
 
-class LateContract(JournalContract):
-    """All that a journal promises, of runs that have no entries yet."""
-
-    def make_journal(self) -> MemoryJournal:
-        """A new one."""
-        return LateJournal()
+def late(path: Path) -> MemoryJournal:
+    """A journal of runs that have no entries yet."""
+    return LateJournal()
 
 
-TestLateContract = LateContract.TestCase
-TestLateContract.settings = settings(max_examples=times(60), stateful_step_count=20)
+def test_runs_that_have_no_entries_yet_are_all_that_a_journal_promises() -> None:
+    check_journal(late, examples=times(60))

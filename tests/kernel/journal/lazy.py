@@ -18,7 +18,7 @@ from detent.kernel import (
     step,
 )
 from detent.kernel.backlog import Backlog, Taken
-from tests.kernel.journal.toys import RECORDER, TABLE, Diary, done, stands
+from detent.tools.testing.contracts.diary import RECORDER, TABLE, Diary, done, stands
 
 __all__ = ["Lazy"]
 

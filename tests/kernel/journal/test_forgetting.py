@@ -19,8 +19,7 @@ from detent.kernel import (
     WrongInput,
     frame_of,
 )
-from tests.kernel.journal.lazy import Lazy
-from tests.kernel.journal.toys import (
+from detent.tools.testing.contracts.diary import (
     KEY,
     LARGE,
     LONG,
@@ -34,6 +33,7 @@ from tests.kernel.journal.toys import (
     begun,
     done,
 )
+from tests.kernel.journal.lazy import Lazy
 from tests.settings import times
 
 HAPPENED: st.SearchStrategy[list[Signal]] = st.lists(

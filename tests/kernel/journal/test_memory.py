@@ -1,28 +1,15 @@
-"""The journal in memory, held to what every journal promises; it never waits."""
+"""The journal in memory, held to what every journal promises; and how it answers without waiting."""
 
-from hypothesis import settings
+from pathlib import Path
 
 from detent.kernel import MemoryJournal
-from tests.kernel.journal.contract import JournalContract
-from tests.kernel.journal.examples import JournalExamples
+from detent.tools.testing.contracts import journal_contract
 from tests.settings import times
 
 
-class TestMemoryJournal(JournalExamples):
-    """One claim at a time."""
-
-    def make_journal(self) -> MemoryJournal:
-        """A new one."""
-        return MemoryJournal()
+def in_memory(path: Path) -> MemoryJournal:
+    """A new one."""
+    return MemoryJournal()
 
 
-class MemoryContract(JournalContract):
-    """All of them, in any order."""
-
-    def make_journal(self) -> MemoryJournal:
-        """A new one."""
-        return MemoryJournal()
-
-
-TestMemoryContract = MemoryContract.TestCase
-TestMemoryContract.settings = settings(max_examples=times(100), stateful_step_count=20)
+TestMemoryJournal = journal_contract(in_memory, examples=times(100))

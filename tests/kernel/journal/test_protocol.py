@@ -28,8 +28,7 @@ from detent.kernel import (
     step,
 )
 from detent.kernel.wire import spelled
-from detent.tools.testing.strategies import Walk, machines, walks
-from tests.kernel.journal.toys import (
+from detent.tools.testing.contracts.diary import (
     KEY,
     LONG,
     SCRIBE,
@@ -46,6 +45,7 @@ from tests.kernel.journal.toys import (
     done,
     loaded_writer,
 )
+from detent.tools.testing.strategies import Walk, machines, walks
 from tests.settings import times
 
 READ_AT_ONCE = 16_384  # bytes that a load may always read

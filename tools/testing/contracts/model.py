@@ -1,4 +1,4 @@
-"""What a journal must be, in dicts and lists: the model that the tests hold every journal to.
+"""What a journal must be, in dicts and lists: the model that every journal is held to.
 
 Rule 1: a write is judged by how things were before its group, and by what the writes before it in the group do.
 Rule 2: if a write may be refused for several reasons, any of them will do, but a writer who lost the run is told that.
@@ -7,7 +7,7 @@ Rule 2: if a write may be refused for several reasons, any of them will do, but 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from detent.kernel import (
     Beside,
@@ -17,12 +17,16 @@ from detent.kernel import (
     Entry,
     Header,
     Outline,
+    RunStatus,
     Standing,
     Write,
+    read_checkpoint,
+    read_entry,
 )
-from detent.kernel.entries import read_checkpoint, read_entry
 
-__all__ = ["Kept", "Model"]
+__all__ = ["Kept", "Model", "Wanted"]
+
+LIVING: tuple[RunStatus, ...] = ("running", "waiting", "parked", "ending", "changed", "inert")
 
 Reasons = set[str]
 
@@ -36,6 +40,12 @@ class Kept:
     entries: list[Entry] = field(factory=list[Entry])
     checkpoint: Checkpoint | None = None
     standing: Standing = Standing()
+    became: tuple[str, str] | None = None
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """The shape and the rules of its machine now."""
+        return self.became or (self.header.shape, self.header.rules)
 
     @property
     def head(self) -> tuple[int, str]:
@@ -68,6 +78,36 @@ class Kept:
         return True
 
 
+@frozen
+class Wanted:
+    """What is asked of `find`; what is left out is not asked."""
+
+    due_by: int | None = None
+    in_flight: bool | None = None
+    held: bool | None = None
+    mail: bool | None = None
+    statuses: tuple[RunStatus, ...] = ()
+    machines: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ()
+    after: str = ""
+    limit: int = 1000
+
+    def fits(self, kept: Kept, has_mail: bool) -> bool:
+        """Whether a run stands so."""
+        stands = kept.standing
+        return all(
+            (
+                self.due_by is None or (stands.due is not None and stands.due <= self.due_by),
+                self.in_flight is None or stands.in_flight == self.in_flight,
+                self.held is None or stands.held == self.held,
+                self.mail is None or has_mail == self.mail,
+                not self.statuses or stands.status in self.statuses,
+                not self.machines or kept.header.machine in self.machines,
+                not self.shapes or kept.digests[0] in self.shapes,
+            )
+        )
+
+
 @define(eq=False)
 class Model:
     """A journal without bytes, tables and transactions."""
@@ -79,6 +119,25 @@ class Model:
     cells: dict[str, Cell] = field(factory=dict[str, Cell])
     beside: dict[str, Beside] = field(factory=dict[str, Beside])
     outlines: dict[str, Outline] = field(factory=dict[str, Outline])
+
+    def find(self, wanted: Wanted) -> list[tuple[str, Standing]]:
+        """The runs that stand so, in the order of their ids."""
+        fits = (
+            (run, kept.standing)
+            for run, kept in sorted(self.runs.items())
+            if wanted.fits(kept, bool(self.boxes.get(run)))
+        )
+        return [one for one in fits if one[0] > wanted.after][: wanted.limit]
+
+    def next_due(self, after: int) -> int | None:
+        """When something is due next."""
+        dues = [kept.standing.due or 0 for kept in self.runs.values()]
+        return min((due for due in dues if due > after), default=None)
+
+    def shapes(self) -> tuple[tuple[str, str], ...]:
+        """Machines of which there are runs that are not over."""
+        living = [kept for kept in self.runs.values() if kept.standing.status in LIVING]
+        return tuple(sorted({(kept.header.machine, kept.digests[0]) for kept in living}))
 
     def judge(self, batch: Sequence[Write]) -> tuple[Reasons, ...]:
         """Why each write of a batch may be refused; nothing if it must be written."""
@@ -182,6 +241,7 @@ class Model:
                 self.keys[write.run, entry.key] = entry.seq
         kept.checkpoint = write.checkpoint or kept.checkpoint
         kept.standing = write.standing or kept.standing
+        kept.became = write.became or kept.became
         for sent in write.sends:
             self._send(sent)
         for cell in write.cells:

@@ -1,4 +1,4 @@
-"""What the tests of journals write: a diary that is kept, sealed, deferred and asked about, and who writes it.
+"""What is written into journals to try them: a diary that is kept, sealed, deferred and asked about, and who writes it.
 
 A `Writer` is what a kernel knows of one run: the snapshot, the head of its log, the epoch in which it owns the run.
 What it prepares is written by a journal or not; it goes on only when it is told that it was.
@@ -9,37 +9,35 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
-from detent import (
+from detent.kernel import (
     After,
     Call,
+    Checkpoint,
+    Committed,
     Defer,
     Effect,
     Event,
     Final,
-    Machine,
-    On,
-    Returned,
-    State,
-    compile_machine,
-)
-from detent.kernel import (
-    Checkpoint,
-    Committed,
     Fork,
     Head,
     Header,
     Key,
     Loaded,
+    Machine,
+    On,
     Recorded,
     Recorder,
+    Returned,
     Secret,
     Signal,
     Snapshot,
     Standing,
+    State,
     Stepped,
     Verdict,
     Write,
     begin,
+    compile_machine,
     due,
     frame_of,
     opening_lines,
@@ -53,6 +51,7 @@ __all__ = [
     "KEY",
     "LARGE",
     "LONG",
+    "PAD",
     "RECORDER",
     "SCRIBE",
     "TABLE",
@@ -159,27 +158,30 @@ class Diary:
 
 looking = Call(Look, Diary.look, timeout=5.0)
 
-diary = Machine(
-    "diary",
-    State(
-        "open",
-        On(Said, update=Diary.say),
-        On(Told, update=Diary.tell),
-        On(Wiped, update=Diary.wipe),
-        On(Read, to="reading"),
-        On(Closed, to="closed"),
-        After(60.0, to="closed"),
-    ),
-    State(
-        "reading",
-        On(looking.returned, to="open", update=Diary.looked),
-        On(looking.failed | looking.timed_out, to="open"),
-        Defer(Said),
-        do=looking,
-    ),
-    Final("closed"),
-    data=Diary,
-)
+
+def kept_as(name: str) -> Machine[Diary, Diary, Diary]:
+    """The machine of a diary, by any name."""
+    return Machine(
+        name,
+        State(
+            "open",
+            On(Said, update=Diary.say),
+            On(Told, update=Diary.tell),
+            On(Wiped, update=Diary.wipe),
+            On(Read, to="reading"),
+            On(Closed, to="closed"),
+            After(60.0, to="closed"),
+        ),
+        State(
+            "reading",
+            On(looking.returned, to="open", update=Diary.looked),
+            On(looking.failed | looking.timed_out, to="open"),
+            Defer(Said),
+            do=looking,
+        ),
+        Final("closed"),
+        data=Diary,
+    )
 
 
 def Looked(value: int = 1) -> Event:
@@ -187,8 +189,9 @@ def Looked(value: int = 1) -> Event:
     return Returned(value)
 
 
-TABLE = compile_machine(diary)
+TABLE = compile_machine(kept_as("diary"))
 RECORDER = Recorder(TABLE, KEY, LARGE)
+PAD = Recorder(compile_machine(kept_as("pad")), KEY, LARGE)
 SCRIBE = RECORDER.scribe
 
 
@@ -261,13 +264,19 @@ def stands(snapshot: Snapshot[Diary]) -> Standing:
     return standing_of(snapshot, coming[0][0] if coming else None)
 
 
-def begun(run: str, epoch: int = 0, data: Diary = Diary(), at: int = 0) -> Prepared:
+def begun(
+    run: str,
+    epoch: int = 0,
+    data: Diary = Diary(),
+    at: int = 0,
+    recorder: Recorder = RECORDER,
+) -> Prepared:
     """A new run."""
-    header = RECORDER.header(run, at)
-    made = RECORDER.begin(header, begin(TABLE, data, at), data)
-    outlines = (TABLE.shape_outline, TABLE.rules_outline)
+    header, table = recorder.header(run, at), recorder.table
+    made = recorder.begin(header, begin(table, data, at), data)
+    outlines = (table.shape_outline, table.rules_outline)
     write = evolve(written(run, epoch, None, [made]), header=header, outlines=outlines)
-    opening = tuple(opening_lines(RECORDER, header))
+    opening = tuple(opening_lines(recorder, header))
     return Prepared(write, Writer(run, epoch, made.snapshot, made.head), (made,), opening)
 
 
@@ -298,10 +307,11 @@ def loaded_writer(loaded: Loaded, epoch: int) -> Writer:
 
 def sealed(tree: Any) -> Any:
     """A tree as it can be read by whoever has no key."""
-    if isinstance(tree, list):
-        return [sealed(item) for item in tree]
-    if not isinstance(tree, dict):
+    held: Any = tree
+    if type(tree) is list:
+        return [sealed(item) for item in held]
+    if type(tree) is not dict:
         return tree
-    if "$secret" in tree:
-        return {"$sealed": KEY.seal(tree).digest}
-    return {name: sealed(item) for name, item in tree.items()}
+    if "$secret" in held:
+        return {"$sealed": KEY.seal(held).digest}
+    return {name: sealed(item) for name, item in held.items()}

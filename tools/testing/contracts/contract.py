@@ -1,20 +1,19 @@
-"""A journal and its model, side by side: whatever is written, taken, sent, claimed and erased.
-
-To hold another journal to it, derive from the class with another `make_journal` and, if that journal waits, another
-`drive`; `TestCase` of the derived class is a test.
+"""A journal and its model, side by side: whatever is written, taken, sent, claimed, erased, found and opened again.
 
 Writers are never told to stop: some own their runs no longer, some follow an entry that is not the last.
+The file is long because one machine does all that is done to a journal.
 """
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from attrs import evolve
+from attrs import asdict, evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from detent.kernel import (
-    Beside,
     Cell,
     Committed,
     Conflict,
@@ -22,19 +21,18 @@ from detent.kernel import (
     Fenced,
     Fork,
     Happened,
-    Journal,
-    NoSuchRun,
     RunStatus,
     Signal,
+    Standing,
     Verdict,
     fork,
-    frame_of,
 )
-from detent.kernel.wire import spelled
-from tests.kernel.journal.model import Kept, Model
-from tests.kernel.journal.toys import (
+from detent.tools.testing.contracts.answers import CELLS, KEYS, RUNS, Answers
+from detent.tools.testing.contracts.diary import (
     KEY,
     LONG,
+    PAD,
+    RECORDER,
     SCRIBE,
     TABLE,
     Closed,
@@ -47,19 +45,28 @@ from tests.kernel.journal.toys import (
     Wiped,
     Writer,
     begun,
-    done,
     forked,
     loaded_writer,
-    sealed,
 )
+from detent.tools.testing.contracts.loops import Make, Opened
+from detent.tools.testing.contracts.model import Model, Wanted
 
 __all__ = ["JournalContract"]
 
-RUNS = ("a", "b", "c", "d")
-KEYS = ("k1", "k2", "k3")
-CELLS = ("bank", "post")
-STATUSES: tuple[RunStatus, ...] = ("running", "waiting", "ending", "inert", "completed")
-READ_AT_ONCE = 16_384  # bytes that a load may always read
+DUES = (0, 10, 20, 60_000_000)
+STANDINGS = (
+    Standing("parked", 10),
+    Standing("waiting", 20),
+    Standing("ending", None, True),
+    Standing("running", 10, True, True),
+    Standing("completed"),
+    Standing("changed"),
+)
+STATUSES: tuple[RunStatus, ...] = (
+    *("running", "waiting", "parked", "ending", "inert", "changed", "completed"),
+)
+SHAPES = (TABLE.shape, PAD.table.shape, "a new shape")
+BECAME = (("a new shape", "new rules"), (TABLE.shape, "other rules"))
 EVENTS: tuple[Signal, ...] = (
     Read(),
     Said("a"),
@@ -78,27 +85,48 @@ deliveries = st.builds(
     Delivery, runs, keys, words.map(lambda text: SCRIBE.write_signal(Said(text), ()))
 )
 
+wanteds = st.builds(
+    Wanted,
+    due_by=st.none() | st.sampled_from(DUES),
+    in_flight=st.none() | st.booleans(),
+    held=st.none() | st.booleans(),
+    mail=st.none() | st.booleans(),
+    statuses=st.just(()) | st.lists(st.sampled_from(STATUSES), max_size=3).map(tuple),
+    machines=st.just(()) | st.sampled_from((("diary",), ("pad",), ("pad", "diary"), ("none",))),
+    shapes=st.just(()) | st.sampled_from((SHAPES[:1], SHAPES[1:], SHAPES[:2], ("none",))),
+    after=st.sampled_from(("", "a", "b", "bb")),
+    limit=st.sampled_from((1, 2, 1000)),
+)
+
 
 class JournalContract(RuleBasedStateMachine):
     """Everything that a journal promises, against the model."""
 
-    def make_journal(self) -> Journal:
-        """The journal that is held to the model; to be given by whoever derives from this."""
-        raise NotImplementedError
-
-    def drive(self, waiting: Coroutine[Any, Any, Any]) -> Any:
-        """What a call of the journal gives; here of one that never waits."""
-        return done(waiting)
+    make_one: Make
+    """What makes a store, or a journal, in a directory; to be given by whoever derives from this."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.journal = self.make_journal()
+        self.folder = TemporaryDirectory(prefix="journal-")
+        self.heard: list[str] = []
+        self.open()
         self.model = Model()
         self.writers: list[Writer] = []
         self.frames: dict[str, dict[str, Any]] = {}
         self.logs: dict[str, list[bytes]] = {}
         self.seen: set[int] = set()
         self.erased: set[str] = set()
+
+    def open(self) -> None:
+        """Open what there is in the directory."""
+        self.opened = Opened(self.make_one, Path(self.folder.name))
+        self.journal, self.drive = self.opened.journal, self.opened.drive
+        self.journal.listen(self.heard.append)
+
+    def teardown(self) -> None:
+        """See RuleBasedStateMachine."""
+        self.opened.close()
+        self.folder.cleanup()
 
     # -- what is done to both
 
@@ -122,8 +150,19 @@ class JournalContract(RuleBasedStateMachine):
     def deliver(self, given: list[Delivery]) -> None:
         """Events come in from outside."""
         reasons = self.model.deliver(given)
+        self.heard.clear()
 
         self._judge([one.run for one in given], reasons, self.drive(self.journal.deliver(given)))
+
+        pairs = zip(given, reasons, strict=True)
+        assert self.heard == [one.run for one, why in pairs if not why]
+
+    @precondition(lambda self: self.opened.is_kept)
+    @rule(is_cut=st.booleans())
+    def open_again(self, is_cut: bool) -> None:
+        """It is closed, and somebody opens what it has kept."""
+        self.opened.close(is_cut)
+        self.open()
 
     @rule(claimed=st.lists(runs, unique=True, max_size=2))
     def claim(self, claimed: list[str]) -> None:
@@ -151,75 +190,24 @@ class JournalContract(RuleBasedStateMachine):
             del self.model.beside[digest]
         self.erased |= gone
 
-    # -- what both must say
+    @rule(wanted=wanteds)
+    def find(self, wanted: Wanted) -> None:
+        """Runs are asked for by how they stand."""
+        expected = self.model.find(wanted)
+
+        assert list(self.drive(self.journal.find(**asdict(wanted)))) == expected
+
+    @rule(after=st.integers(0, 3))
+    def look_ahead(self, after: int) -> None:
+        """Somebody asks when something is due."""
+        expected = self.model.next_due(DUES[after])
+
+        assert self.drive(self.journal.next_due(DUES[after])) == expected
 
     @invariant()
-    def runs_are_what_was_written(self) -> None:
-        """Every run is loaded as the model has it, at the frame its last writer left it at."""
-        for run in RUNS:
-            loaded = self.drive(self.journal.load(run))
-            kept = self.model.runs.get(run)
-            assert (loaded is None) == (kept is None)
-            if kept is not None:
-                epoch = self.model.epochs.get(run, 0)
-                assert (loaded.header, loaded.header.body) == (kept.header, kept.header.body)
-                assert (loaded.epoch, loaded.standing) == (epoch, kept.standing)
-                assert loaded.head == kept.head
-                assert loaded.checkpoint == kept.newest
-                assert loaded.entries == kept.unread
-                assert kept.is_chained()
-                self._is_at_its_frame(run, loaded)
-
-    @invariant()
-    def entries_are_read_in_pages(self) -> None:
-        """Entries come back byte by byte, from any place on, as many as are wanted."""
-        for run in RUNS:
-            kept = self.model.runs.get(run)
-            if kept is None:
-                self._knows_nothing_of(run)
-                continue
-            entries = self.drive(self.journal.entries(run))
-            assert [entry.body for entry in entries] == [entry.body for entry in kept.entries]
-            for last in (kept.opening[0], *(entry.seq for entry in kept.entries)):
-                later = kept.later(last)
-                assert self.drive(self.journal.entries(run, last)) == later
-                assert self.drive(self.journal.entries(run, last, 2)) == later[:2]
-            self._holds_them(run, kept)
-
-    @invariant()
-    def keys_are_taken_once(self) -> None:
-        """A key is free, waits, or has an entry; what waits is read in the order in which it came."""
-        for run in RUNS:
-            for key in KEYS:
-                known = self.model.keys.get((run, key))
-                assert self.drive(self.journal.taken(run, key)) == known
-            box = self.drive(self.journal.inbox(run))
-            assert list(box) == self.model.boxes.get(run, [])
-
-    @invariant()
-    def what_is_shared_is_there(self) -> None:
-        """Cells, what lies beside the chains, and outlines."""
-        cells = tuple(map(self.model.cell, CELLS))
-        assert self.drive(self.journal.cells(CELLS)) == cells
-        wanted = [*self.model.beside, *self.erased, "nothing"]
-        found: dict[str, Beside] = dict(self.drive(self.journal.beside(wanted)))
-        assert found == self.model.beside
-        for outline in (TABLE.shape_outline, TABLE.rules_outline):
-            known = self.model.outlines.get(outline.digest)
-            assert self.drive(self.journal.outline(outline.digest)) == known
-
-    @invariant()
-    def runs_are_found(self) -> None:
-        """The index says of every run how it stands, and is read in pages."""
-        everything = tuple((run, kept.standing) for run, kept in sorted(self.model.runs.items()))
-        assert self.drive(self.journal.find()) == everything
-        for place in range(len(everything) + 1):
-            last = everything[place - 1][0] if place else ""
-            page = self.drive(self.journal.find(after=last, limit=1))
-            assert page == everything[place : place + 1]
-        for status in STATUSES:
-            found = self.drive(self.journal.find(statuses=[status]))
-            assert found == tuple(one for one in everything if one[1].status == status)
+    def what_is_asked_is_answered(self) -> None:
+        """Both say the same."""
+        self.drive(Answers(self.journal, self.model, self.frames, self.erased).check())
 
     # -- how
 
@@ -228,7 +216,8 @@ class JournalContract(RuleBasedStateMachine):
         kind = data.draw(st.sampled_from(("go on",) * 6 + ("begin", "fork")), "kind")
         if kind == "begin":
             run = data.draw(runs, "new")
-            return begun(run, self._epoch(data, run), Diary(("first",)))
+            recorder = data.draw(st.sampled_from((RECORDER, PAD)), "machine")
+            return begun(run, self._epoch(data, run), Diary(("first",)), recorder=recorder)
         if kind == "fork":
             return self._forked(data)
         newest = st.sampled_from(self.writers[-1:])
@@ -244,7 +233,7 @@ class JournalContract(RuleBasedStateMachine):
         run = data.draw(runs.filter(lambda run: run != parent), "fork")
         kept = self.model.runs[parent]
         seq = data.draw(st.integers(kept.opening[0] or 1, kept.head[0]), "at")
-        if seq == kept.head[0] and kept.standing.status == "completed":
+        if seq == kept.head[0] and self.frames[parent]["end"] is not None:
             return None
         made: Fork = fork(self.logs[parent], seq, run, of=parent, key=KEY)
         return forked(made, self._epoch(data, run))
@@ -264,13 +253,17 @@ class JournalContract(RuleBasedStateMachine):
         if outcome and data.draw(st.sampled_from((True, True, False)), "looked"):
             signals = [(outcome[0], None), *signals]
         takes = [one.number for one in taken]
-        takes += data.draw(st.sampled_from(([],) * 6 + ([10_000], takes[:1])), "more takes")
-        return writer.take(
+        none: list[int] = []
+        takes += data.draw(st.sampled_from([none] * 6 + [[10_000], takes[:1]]), "more takes")
+        made = writer.take(
             *signals,
             takes=tuple(takes),
             sends=tuple(data.draw(st.lists(deliveries, max_size=1), "sends")),
             cells=tuple(self._cell(data, name) for name in data.draw(st.sets(names), "cells")),
+            became=data.draw(st.sampled_from((None, None, *BECAME)), "became"),
         )
+        stands = data.draw(st.sampled_from((None, None, *STANDINGS)), "stands")
+        return made if stands is None else evolve(made, write=evolve(made.write, standing=stands))
 
     def _cell(self, data: st.DataObject, name: str) -> Cell:
         late = data.draw(st.sampled_from((0, 0, 0, 1)), "late")
@@ -278,11 +271,12 @@ class JournalContract(RuleBasedStateMachine):
 
     def _append(self, batch: list[Prepared]) -> None:
         writes = [made.write for made in batch]
-        reasons = self.model.judge(writes)
+        reasons, heard = self.model.judge(writes), [*self.heard]
 
         verdicts = self.drive(self.journal.append(writes))
 
         self._judge([write.run for write in writes], reasons, verdicts)
+        assert self.heard == heard
         for made, verdict in zip(batch, verdicts, strict=True):
             if isinstance(verdict, Committed):
                 run, writer = made.write.run, made.writer
@@ -320,29 +314,3 @@ class JournalContract(RuleBasedStateMachine):
             for place, one in enumerate(box):
                 if not one.number:
                     box[place] = evolve(one, number=next(numbers, 0))
-
-    def _is_at_its_frame(self, run: str, loaded: Any) -> None:
-        frame = self.frames[run]
-        assert frame_of(loaded) == sealed(frame)
-        if not self.erased:
-            assert frame_of(loaded, KEY) == frame
-            size = 0 if loaded.checkpoint is None else len(loaded.checkpoint.body)
-            size += sum(len(one.body) for one in loaded.beside.values())
-            assert loaded.unread == size + sum(len(entry.body) for entry in loaded.entries)
-            assert loaded.unread <= READ_AT_ONCE + 2 * len(spelled(frame))
-
-    def _knows_nothing_of(self, run: str) -> None:
-        assert not self.drive(self.journal.holds(run, 1, "00"))
-        try:
-            self.drive(self.journal.entries(run))
-        except NoSuchRun:
-            return
-        raise AssertionError(f"there are entries of {run!r}, which is not there")
-
-    def _holds_them(self, run: str, kept: Kept) -> None:
-        for entry in kept.entries:
-            assert self.drive(self.journal.holds(run, entry.seq, entry.hash))
-            assert not self.drive(self.journal.holds(run, entry.seq + 1, entry.hash))
-            assert not self.drive(self.journal.holds(run, entry.seq - 1, entry.hash))
-        seq, last = kept.head
-        assert not self.drive(self.journal.holds(run, seq + 1, last))

@@ -1,10 +1,7 @@
-"""What a journal promises, one claim at a time. To hold another to it, derive with another `make_journal`.
+"""What a journal promises of what is written and read, one claim at a time.
 
-It is long because a store is held to all of it by deriving from one class.
+It is long because a store is held to all of it by one class.
 """
-
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 from attrs import evolve
@@ -16,60 +13,34 @@ from detent.kernel import (
     Delivery,
     Fenced,
     Happened,
-    Journal,
     NoSuchRun,
     Standing,
-    Write,
     WrongInput,
     fork,
     frame_of,
 )
-from tests.kernel.journal.toys import (
+from detent.tools.testing.contracts.bench import SAYING, Bench
+from detent.tools.testing.contracts.diary import (
     KEY,
     LARGE,
     LONG,
     SCRIBE,
     TABLE,
     Looked,
-    Prepared,
     Read,
     Said,
     Told,
-    Writer,
     begun,
-    done,
     forked,
     loaded_writer,
     sealed,
 )
 
-__all__ = ["JournalExamples"]
-
-SAYING = SCRIBE.write_signal(Said("by post"), ())
+__all__ = ["WrittenExamples"]
 
 
-class JournalExamples:
-    """Claims about journals, each with a journal of its own."""
-
-    def make_journal(self) -> Journal:
-        """The journal that is held to the claims; to be given by whoever derives from this."""
-        raise NotImplementedError
-
-    def drive(self, waiting: Coroutine[Any, Any, Any]) -> Any:
-        """What a call of the journal gives; here of one that never waits."""
-        return done(waiting)
-
-    def journal_of(self, *runs: str) -> tuple[Journal, list[Writer]]:
-        """A journal in which some runs have begun, and their writers."""
-        journal = self.make_journal()
-        prepared = [begun(run) for run in runs]
-        self.drive(journal.append([made.write for made in prepared]))
-        return journal, [made.writer for made in prepared]
-
-    def verdicts(self, journal: Journal, *prepared: Prepared | Write) -> Any:
-        """What is said of some writes."""
-        writes = [one.write if isinstance(one, Prepared) else one for one in prepared]
-        return self.drive(journal.append(writes))
+class WrittenExamples(Bench):
+    """Claims about what is written, and what is read back."""
 
     # -- verdicts
 
@@ -375,49 +346,3 @@ class JournalExamples:
 
         assert self.drive(journal.outline(TABLE.rules)) == TABLE.rules_outline
         assert self.drive(journal.outline(TABLE.shape)) == TABLE.shape_outline
-
-    # -- finding
-
-    @pytest.mark.parametrize(
-        ("wanted", "found"),
-        [
-            ({}, "abcdef"),
-            ({"due_by": 10}, "a"),
-            ({"due_by": 20}, "ab"),
-            ({"due_by": 9}, ""),
-            ({"in_flight": True}, "bc"),
-            ({"in_flight": False}, "adef"),
-            ({"held": True}, "c"),
-            ({"held": False}, "abdef"),
-            ({"statuses": ["parked", "failed"]}, "de"),
-            ({"machines": ["diary"]}, "abcdef"),
-            ({"machines": ["another"]}, ""),
-            ({"due_by": 20, "in_flight": True, "statuses": ["running"]}, "b"),
-            ({"after": "b"}, "cdef"),
-            ({"after": "bb", "limit": 2}, "cd"),
-            ({"in_flight": False, "after": "a", "limit": 2}, "de"),
-        ],
-        ids=str,
-    )
-    def test_runs_are_found_by_how_they_stand(self, wanted: dict[str, Any], found: str) -> None:
-        journal, writers = self.journal_of(*"fbdace")
-        stands = {
-            "a": Standing("waiting", 10),
-            "b": Standing("running", 20, True),
-            "c": Standing("running", None, True, True),
-            "d": Standing("parked"),
-            "e": Standing("failed"),
-            "f": Standing("completed"),
-        }
-        for writer in writers:
-            self.verdicts(journal, writer.take(standing=stands[writer.run]))
-
-        assert self.drive(journal.find(**wanted)) == tuple((run, stands[run]) for run in found)
-
-    def test_how_a_run_stands_stays_until_it_is_written_anew(self) -> None:
-        journal, (writer,) = self.journal_of("a")
-        parked = writer.take((Said("x"), None), standing=Standing("parked"))
-        self.verdicts(journal, parked)
-        self.verdicts(journal, parked.writer.take((Said("x"), None), standing=None))
-
-        assert self.drive(journal.find()) == (("a", Standing("parked")),)
