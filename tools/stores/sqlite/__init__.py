@@ -1,0 +1,5 @@
+"""The store in one file, on SQLite."""
+
+from detent.tools.stores.sqlite.store import SQLite
+
+__all__ = ["SQLite"]
