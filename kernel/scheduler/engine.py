@@ -18,13 +18,7 @@ import trio
 from detent.kernel.backlog import Taken
 from detent.kernel.decisions import Abandoned, AttemptFailed, Halted, Signal
 from detent.kernel.errors import KernelBug, KernelClosed, NoSuchRun, NotServed, RunLost
-from detent.kernel.journal import (
-    Committed,
-    Conflict,
-    Fenced,
-    Journal,
-    Verdict,
-)
+from detent.kernel.journal import Committed, Conflict, Fenced, Journal, Verdict
 from detent.kernel.policies import chance
 from detent.kernel.ports import Clock, World
 from detent.kernel.scheduler.alarms import Alarms
@@ -36,6 +30,7 @@ from detent.kernel.scheduler.live import Item, Live
 from detent.kernel.scheduler.lives import Lives
 from detent.kernel.scheduler.onlookers import Onlookers
 from detent.kernel.scheduler.performing import Desk, Hand, Performing, alone
+from detent.kernel.scheduler.rounds import Rounds
 from detent.kernel.scheduler.served import Served, Way
 from detent.kernel.scheduler.turns import Shop, Turn, Unwritable
 from detent.kernel.signals import Event, Failed, Failure, Happened, Receipt, Returned, TimedOut
@@ -67,6 +62,8 @@ class Engine:
         self.alarms = Alarms(self.clock)
         self.lives = Lives(world, served, self.journal, self.alarms)
         self.lives.tell = self.tell
+        self.rounds = Rounds(self.journal, self.clock, self.lives, self.alarms)
+        self.lives.left = self.rounds.keep
         self.gates = Gates(world.limits)
         self.onlookers = Onlookers(world.taps)
         if world.limits.runs is not None:
@@ -87,6 +84,7 @@ class Engine:
         )
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            self.rounds.start = nursery.start_soon
             self._desk = Desk(
                 self.clock,
                 self.alarms,

@@ -1,7 +1,9 @@
 """Who is in memory: runs are loaded when something is to happen to them, and put away when nothing is.
 
-Rule 1: a run that is put away is what the journal holds of it, and an alarm if something of it will be due.
-Rule 2: whoever loads a run owns it from then on: another kernel that thought so is fenced off.
+Rule 1: a run that is put away is what the journal holds of it, and nothing else: when something of it is due, the
+        rounds find it.
+Rule 2: whoever loads a run owns it from then on: another kernel that thought so is fenced off. What that one left
+        under way is taken up before anything else happens to the run.
 """
 
 from collections import OrderedDict
@@ -50,6 +52,8 @@ class Lives:
         self.ends: WeakValueDictionary[str, Ending] = WeakValueDictionary()
         self.tell: Callable[[str, Item], None] = _nobody
         self.resting: Callable[[str], None] = _nothing
+        self.taken_over: Callable[[Live], None] = _nothing
+        self.left: Callable[[Alarm], None] = _nothing
         self._world = world
         self._journal = journal
         self._alarms = alarms
@@ -109,13 +113,23 @@ class Lives:
 
     async def _woken(self, run: str) -> Live:
         """A run that is loaded, and kept if it is not over."""
+        was_owned = run in self._owned
         loaded = await self.load(run)
         live = self._runs.get(run) or loaded  # it may have been born meanwhile
         if live.is_over:
             self._owned.discard(run)
-        else:
+        elif live is loaded:
             self._runs[run] = live
+            self._keep(live)
+            if not was_owned:
+                self.taken_over(live)
         return live
+
+    def _keep(self, live: Live) -> None:
+        """Have in memory what was loaded: with an alarm, and until others are more in need of the memory."""
+        self.set_alarm(live, None if live.standing is None else live.standing.due)
+        if not live.is_held:
+            self._idle[live.id] = None
 
     async def load(self, run: str) -> Live:
         """A run as it is in the journal, owned from now on. Raises NoSuchRun, and NotServed."""
@@ -194,11 +208,8 @@ class Lives:
         live.due = due
         self._alarms.off(self._due.pop(live.id, None))
         if due is not None:
-            self.watch_for(live.id, due, live.snapshot.at)
-
-    def watch_for(self, run: str, due: int, now: int = 0) -> None:
-        """Be woken at a time for a run, in memory or not. For the run it may be later than the clock says: `now`."""
-        self._due[run] = self._alarms.at(due, self._looks, now, about=run)
+            at = live.snapshot.at  # for the run it may be later than the clock says
+            self._due[live.id] = self._alarms.at(due, self._looks, at, about=live.id)
 
     def _look(self, run: str) -> None:
         """It is time for a run, whatever the clock says: somebody may have set it back."""
@@ -245,6 +256,9 @@ class Lives:
         if live is not None and live.is_idle:
             live.is_gone = True
             del self._runs[run]
+            alarm = self._due.pop(run, None)
+            if alarm is not None:
+                self.left(alarm)
 
 
 def _in_its_context(live: Live, variables: Variables | None = None) -> Live:
@@ -257,5 +271,5 @@ def _nobody(run: str, item: Item) -> None:
     """Nobody listens yet."""
 
 
-def _nothing(run: str) -> None:
+def _nothing(what: object) -> None:
     """Nobody counts yet."""

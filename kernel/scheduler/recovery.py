@@ -1,73 +1,74 @@
 """Taking up again what a kernel left behind, by the journal's index.
 
-Rule 1: a run that only waits is not touched: at most it is noted when something of it is due. One that waits for a
-        child is told if that has ended.
+Rule 1: a run that only waits is not touched, nor is any looked at that does not have to be: what is asked of the index
+        is who has something under way, who has mail, and when something is due next.
 Rule 2: what is held begins as if nothing had been; only what may have begun goes by its class: pure and idempotent
         effects are ordered again, of reconcilable ones it is asked what came of them, at_most_once ones are in doubt.
 Rule 3: what had been told to stop has stopped, with the process that performed it.
+Rule 4: a run is taken up when it is loaded for the first time, by whomever, before anything else happens to it.
 """
 
 from collections.abc import Iterator
+from functools import partial
+from weakref import ref
 
-from detent.kernel.decisions import Halted
-from detent.kernel.errors import NotServed
 from detent.kernel.flights import Fan, Flight
-from detent.kernel.journal import RunStatus
+from detent.kernel.journal import Standing
 from detent.kernel.scheduler.engine import Engine
 from detent.kernel.scheduler.live import Item, Live
+from detent.kernel.scheduler.rounds import DRIVEN
 from detent.kernel.signals import Event, Happened, InDoubt, Stopped
 from detent.kernel.values import moment
 
 __all__ = ["recover"]
 
-PAGE = 1_000
-LEFT = "its parent left the state"
-LIVING: tuple[RunStatus, ...] = ("running", "waiting", "parked", "ending")
-
 
 async def recover(engine: Engine) -> None:
-    """Take up every run of the journal that a kernel left under way."""
-    after = ""
-    while True:
-        page = await engine.journal.find(
-            statuses=LIVING, machines=tuple(engine.served), after=after, limit=PAGE
-        )
-        for run, standing in page:
-            if standing.status == "waiting" and not standing.held:
-                if standing.due is not None:
-                    engine.lives.watch_for(run, standing.due)
-                if standing.in_flight and await engine.journal.inbox(run):
-                    engine.tell(run, Item(takes=-1))  # the end of a child
-            else:
-                await _take_up(engine, run)
-        if len(page) < PAGE:
-            return
-        after = page[-1][0]
+    """Take up every run of the journal that a kernel left under way, and hear of what comes from outside."""
+    rounds = engine.rounds
+    engine.lives.taken_over = partial(_take_up, engine)
+    engine.journal.listen(partial(_heard, ref(engine)))
+    await rounds.tell(Item, statuses=("running",))
+    await rounds.tell(Item, statuses=("ending",))
+    await rounds.tell(Item, statuses=("parked",), in_flight=True)
+    await rounds.tell(Item, statuses=("waiting",), held=True)
+    await rounds.tell(_look_for_mail, statuses=DRIVEN, mail=True)
+    await rounds.begin()
 
 
-async def _take_up(engine: Engine, run: str) -> None:
-    """Take up one run; one whose machine is not what it was is left alone."""
-    try:
-        live = await engine.lives.awake(run)
-    except NotServed:
+def _look_for_mail() -> Item:
+    return Item(takes=-1)
+
+
+def _heard(there: "ref[Engine]", run: str) -> None:
+    """Something was delivered to a run: it goes before what is in line, as it may be that the run is to end."""
+    engine = there()
+    if engine is None or not engine.is_open:
+        return
+    live = engine.lives.get(run)
+    if live is None:
+        engine.tell(run, _look_for_mail())
+    else:
+        engine.put(live, _look_for_mail(), first=True)
+
+
+def _take_up(engine: Engine, live: Live) -> None:
+    """Take up a run that is loaded for the first time, if something of it was under way or held."""
+    if live.standing is None or not _was_left(live.standing) or not engine.is_open:
         return
     engine.put(live, Item(note={"$recovered": {"epoch": live.epoch}}))
     for item in _items(engine, live):
         engine.put(live, item)
     for child in _left(live):
-        await _end(engine, child)
-    engine.put(live, Item(takes=-1))
+        engine.rounds.end(child)
+    engine.put(live, _look_for_mail())
     engine.put(live, Item())
 
 
-async def _end(engine: Engine, child: str) -> None:
-    """Tell a child that it is to end, unless it knows: who is told twice ends at once."""
-    try:
-        live = await engine.lives.awake(child)
-    except NotServed:
-        return
-    if live.snapshot.end is None and live.snapshot.pending.halted is None:
-        engine.put(live, Item(Halted("cancelled", LEFT)))
+def _was_left(stands: Standing) -> bool:
+    if stands.status == "parked":
+        return stands.in_flight
+    return stands.status in ("running", "ending") or (stands.status == "waiting" and stands.held)
 
 
 def _left(live: Live) -> Iterator[str]:

@@ -22,7 +22,7 @@ from detent import (
     handle,
 )
 from detent.kernel import Delivery
-from detent.kernel.scheduler.recovery import PAGE
+from detent.kernel.scheduler.rounds import PAGE
 from detent.tools.testing.virtual import virtually
 from tests.kernel.scheduler.toys import (
     Add,
