@@ -167,6 +167,11 @@ class MemoryJournal:
         living = (kept for kept in self._runs.values() if kept.standing.status in LIVING)
         return tuple(sorted({(kept.header.machine, kept.digests[0]) for kept in living}))
 
+    async def machines(self, runs: Iterable[str]) -> Mapping[str, tuple[str, str]]:
+        """See Journal."""
+        found = {run: self._runs[run] for run in runs if run in self._runs}
+        return {run: (kept.header.machine, kept.digests[0]) for run, kept in found.items()}
+
     async def deliver(self, deliveries: Sequence[Delivery]) -> tuple[Verdict, ...]:
         """See Journal."""
         verdicts = tuple(map(self._deliver, deliveries))

@@ -222,6 +222,10 @@ class Journal(Protocol):
         """The names and shapes of the machines of which there are runs that are not over, in order."""
         ...
 
+    async def machines(self, runs: Iterable[str]) -> Mapping[str, tuple[str, str]]:
+        """The names and shapes of the machines of some runs now, as far as there are such runs."""
+        ...
+
     async def deliver(self, deliveries: Sequence[Delivery]) -> tuple[Verdict, ...]:
         """Put events into inboxes: one verdict for each. A key that is taken is a Conflict. Who listens is told."""
         ...

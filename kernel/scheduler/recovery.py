@@ -30,7 +30,7 @@ async def recover(engine: Engine) -> None:
     engine.journal.listen(partial(_heard, ref(engine)))
     await rounds.tell(Item, statuses=("running",))
     await rounds.tell(Item, statuses=("ending",))
-    await rounds.tell(Item, statuses=("parked",), in_flight=True)
+    await rounds.tell(Item, _was_left, statuses=("parked",))
     await rounds.tell(Item, statuses=("waiting",), held=True)
     await rounds.tell(_look_for_mail, statuses=DRIVEN, mail=True)
     await rounds.begin()

@@ -14,7 +14,7 @@ from typing import Any
 
 from detent.kernel.decisions import Halted
 from detent.kernel.errors import NoSuchRun, NotServed
-from detent.kernel.journal import Journal, RunStatus
+from detent.kernel.journal import Journal, RunStatus, Standing
 from detent.kernel.ports import Clock
 from detent.kernel.scheduler.alarms import Alarm, Alarms
 from detent.kernel.scheduler.live import Item
@@ -98,15 +98,18 @@ class Rounds:
 
     # -- telling many
 
-    async def tell(self, made: Callable[[], Item], **how: Any) -> None:
+    async def tell(
+        self, made: Callable[[], Item], when: Callable[[Standing], bool] = bool, **how: Any
+    ) -> None:
         """Put something into the line of every run that stands so, but of those that know what is due of them."""
         shapes = tuple(one.table.shape for one in self._lives.served.values())
         after, is_last = "", not shapes
         while not is_last:
             with self._clock.hold():
                 page = await self._journal.find(shapes=shapes, after=after, limit=PAGE, **how)
-            for run, _ in page:
-                await self._wake(run, made())
+            for run, stands in page:
+                if when(stands):
+                    await self._wake(run, made())
             after, is_last = (page[-1][0] if page else ""), len(page) < PAGE
 
     async def _wake(self, run: str, item: Item) -> None:

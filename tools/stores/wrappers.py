@@ -95,6 +95,10 @@ class ReadOnly:
         """See Journal."""
         return await self._journal.shapes()
 
+    async def machines(self, runs: Iterable[str]) -> Mapping[str, tuple[str, str]]:
+        """See Journal."""
+        return await self._journal.machines(runs)
+
     async def inbox(self, run: str) -> tuple[Delivery, ...]:
         """See Journal."""
         return await self._journal.inbox(run)

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from detent.kernel import RunStatus, Standing
 
-__all__ = ["LIVING", "Wanted", "find", "next_due", "shapes"]
+__all__ = ["LIVING", "Wanted", "find", "machines", "next_due", "shapes"]
 
 LIVING: frozenset[str] = frozenset({"waiting", "changed", "inert", "running", "parked", "ending"})
 """How runs stand that are not over."""
@@ -43,6 +43,9 @@ SHAPES = """
         SELECT 1 FROM runs INDEXED BY runs_living WHERE machine = machines.id AND is_over = 0
     ) ORDER BY name, shape
 """
+
+MACHINES = "SELECT run, name, shape FROM runs JOIN machines ON machines.id = runs.machine"
+AT_ONCE = 500  # runs that are asked about in one statement
 
 
 @frozen
@@ -82,6 +85,16 @@ def next_due(base: sqlite3.Connection, after: int) -> int | None:
 def shapes(base: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
     """The names and shapes of the machines of which there are runs that are not over."""
     return tuple(base.execute(SHAPES).fetchall())
+
+
+def machines(base: sqlite3.Connection, runs: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The names and shapes of the machines of runs."""
+    found: dict[str, tuple[str, str]] = {}
+    for start in range(0, len(runs), AT_ONCE):
+        conditions, values = _among("run", runs[start : start + AT_ONCE])
+        asked = f"{MACHINES} WHERE {conditions[0]}"
+        found |= {run: (name, shape) for run, name, shape in base.execute(asked, values)}
+    return found
 
 
 def _machines(base: sqlite3.Connection, wanted: Wanted) -> tuple[int, ...]:

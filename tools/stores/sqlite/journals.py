@@ -26,7 +26,7 @@ from detent.kernel import (
     WrongInput,
 )
 from detent.tools.stores.sqlite.committing import Committer, Ear, Order, told
-from detent.tools.stores.sqlite.finding import Wanted, find, next_due, shapes
+from detent.tools.stores.sqlite.finding import Wanted, find, machines, next_due, shapes
 from detent.tools.stores.sqlite.reading import Base, Reader
 from detent.tools.stores.sqlite.threads import Asked, Desk, Work
 from detent.tools.stores.sqlite.writing import Clerk
@@ -111,6 +111,11 @@ class Reading:
     async def shapes(self) -> tuple[tuple[str, str], ...]:
         """See Journal."""
         found: tuple[tuple[str, str], ...] = await self._ask(_shapes)
+        return found
+
+    async def machines(self, runs: Iterable[str]) -> Mapping[str, tuple[str, str]]:
+        """See Journal."""
+        found: Mapping[str, tuple[str, str]] = await self._ask(_machines, tuple(runs))
         return found
 
     def listen(self, heard: Callable[[str], None]) -> None:
@@ -229,6 +234,10 @@ def _find(reader: Reader, wanted: Wanted) -> tuple[tuple[str, Standing], ...]:
 
 def _next_due(reader: Reader, after: int) -> int | None:
     return next_due(reader.base, after)
+
+
+def _machines(reader: Reader, runs: Sequence[str]) -> Mapping[str, tuple[str, str]]:
+    return machines(reader.base, runs)
 
 
 def _shapes(reader: Reader) -> tuple[tuple[str, str], ...]:

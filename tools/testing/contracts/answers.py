@@ -118,6 +118,8 @@ class Answers:
             page = await self.journal.find(after=last, limit=1)
             assert page == everything[place : place + 1]
         assert await self.journal.shapes() == self.model.shapes()
+        runs = [run for run, _ in everything]
+        assert dict(await self.journal.machines([*runs, "none"])) == self.model.machines()
 
 
 def _some(kept: Kept) -> list[Entry]:

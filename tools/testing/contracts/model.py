@@ -139,6 +139,10 @@ class Model:
         living = [kept for kept in self.runs.values() if kept.standing.status in LIVING]
         return tuple(sorted({(kept.header.machine, kept.digests[0]) for kept in living}))
 
+    def machines(self) -> dict[str, tuple[str, str]]:
+        """The machines of all runs."""
+        return {run: (kept.header.machine, kept.digests[0]) for run, kept in self.runs.items()}
+
     def judge(self, batch: Sequence[Write]) -> tuple[Reasons, ...]:
         """Why each write of a batch may be refused; nothing if it must be written."""
         reasons: list[Reasons] = [set() for _ in batch]
