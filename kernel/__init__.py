@@ -24,9 +24,9 @@ floors, and each imports only from those below it. The file is long because it i
     frames
     replayer, backlog, telling
     journal
-    ports
+    listing, ports
     scheduler
-    watching
+    asking, watching
     runs, batches, exporting
     system
 """
@@ -34,6 +34,7 @@ floors, and each imports only from those below it. The file is long because it i
 if __name__.partition(".")[0] != "detent":
     raise ImportError(f"import me as detent.kernel, not as {__name__}")
 
+from detent.kernel.asking import Question
 from detent.kernel.batches import Batch, batch_of
 from detent.kernel.codec import decode
 from detent.kernel.compiler import compile_machine, outcome_shape
@@ -156,6 +157,7 @@ from detent.kernel.journal import (
     frame_of,
     standing_of,
 )
+from detent.kernel.listing import Listed, ListedStatus
 from detent.kernel.policies import (
     Admission,
     Breaker,
@@ -203,7 +205,7 @@ from detent.kernel.runlog import (
     recorded_lines,
     verify_log,
 )
-from detent.kernel.runs import Question, Run
+from detent.kernel.runs import Run
 from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.shapes import (
     Anything,
@@ -438,6 +440,8 @@ __all__ = [
     "Limits",
     "Line",
     "LineFull",
+    "Listed",
+    "ListedStatus",
     "Loaded",
     "Machine",
     "Many",

@@ -10,26 +10,19 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
+from detent.kernel.asking import Question
 from detent.kernel.errors import RunEnded
+from detent.kernel.listing import Listed
 from detent.kernel.signals import Event, Receipt
 from detent.kernel.snapshot import End, Snapshot, Status
 from detent.kernel.watching import Watch
 
-__all__ = ["Behind", "Question", "Run"]
+__all__ = ["Behind", "Run"]
 
 D = TypeVar("D")
 R = TypeVar("R")
 
 GOOD = ("completed", "completed_with_failures", "stopped")
-
-
-@frozen
-class Question:
-    """Something that somebody is asked: its id, which is what an answer names, and the text."""
-
-    id: int
-    form: str
-    question: str
 
 
 class Behind(Protocol):
@@ -64,6 +57,10 @@ class Behind(Protocol):
         ...
 
     async def log_of(self, run: str) -> tuple[bytes, ...]:
+        """See Run."""
+        ...
+
+    async def listed_of(self, run: str) -> Listed:
         """See Run."""
         ...
 
@@ -123,6 +120,10 @@ class Run(Generic[D, R]):
     async def snapshot(self) -> Snapshot[D]:
         """All that the run is now, as far as it is stored."""
         return await self._behind.snapshot_of(self.id)
+
+    async def status(self) -> Listed:
+        """How the run stands, as `kernel.runs` lists it, without loading it."""
+        return await self._behind.listed_of(self.id)
 
     async def questions(self) -> tuple[Question, ...]:
         """What is asked and has no answer yet."""

@@ -5,7 +5,6 @@ Rule 2: when the host is cancelled the kernel's runs are ended in order (`on_can
         are, to be taken up again (`"suspend"`).
 Rule 3: leaving the block waits until nothing is under way any more: what only waits, waits in the journal.
 Rule 4: what cannot be stored is refused to whoever sends it, answers with it or begins a run with it.
-The file is long because what a handle asks is checked where it is asked.
 The file is long because a kernel is what people ask everything of, and opening and closing one belong together.
 """
 
@@ -20,27 +19,34 @@ from weakref import WeakSet
 import trio
 from attrs import define, field
 
+from detent.kernel.asking import (
+    Question,
+    answer_to,
+    check_event,
+    check_storable,
+    event_to_send,
+    new_id,
+    questions_in,
+)
 from detent.kernel.batches import Batch, batch_of
-from detent.kernel.decisions import Cancelled, Halted, Resumed, Signal
+from detent.kernel.decisions import Halted, Resumed, Signal
 from detent.kernel.definition import Definition
 from detent.kernel.errors import (
     AlreadyAnswered,
     KernelClosed,
     LineFull,
     NoSuchRun,
-    NoSuchWait,
     NotServed,
     OwnResult,
     RunExists,
-    Unstorable,
     WrongInput,
 )
 from detent.kernel.exporting import log_of
-from detent.kernel.flights import Fan
 from detent.kernel.journal import Journal, MemoryJournal
+from detent.kernel.listing import Listed, ListedStatus, listed, listed_run
 from detent.kernel.policies import seed_of
 from detent.kernel.ports import Tap, World
-from detent.kernel.runs import Question, Run
+from detent.kernel.runs import Run
 from detent.kernel.scheduler import (
     Engine,
     Item,
@@ -48,18 +54,14 @@ from detent.kernel.scheduler import (
     Performing,
     Reply,
     Served,
-    Way,
     alone,
     inside,
     recover,
     serve,
 )
-from detent.kernel.scribe import Scribe
-from detent.kernel.shapes import Shape
-from detent.kernel.signals import Event, Happened, Receipt, Returned, stamp
+from detent.kernel.signals import Event, Receipt
 from detent.kernel.snapshot import End, Snapshot, Status
 from detent.kernel.stepper import begin
-from detent.kernel.values import moment
 from detent.kernel.watching import Watch, as_written
 from detent.kernel.wire import spelled
 
@@ -214,13 +216,13 @@ class Kernel:
         """
         self._check_open()
         served = self._served(machine)
-        run = self._new_id() if id is None else id
+        run = new_id(self._chance) if id is None else id
         if "/" in run or not run:
             raise WrongInput(f"{run!r} cannot be the id of a run: `/` is for children")
         if id is not None and await self._is_known(run, served, input):
             return Run(run, behind=self, ending=self._engine.lives.end(run))
         scribe = served.recorder.scribe
-        _check_storable(scribe, scribe.input, input, f"machine {served.name!r}")
+        check_storable(scribe, scribe.input, input, f"machine {served.name!r}")
         engine = self._engine
         at = engine.clock.now()
         due = None if deadline is None else at + round(deadline * 1_000_000)
@@ -260,23 +262,32 @@ class Kernel:
         """The handle of a run, by its id. Whether there is one shows when it is asked something."""
         return Run(id, behind=self)
 
+    async def runs(
+        self,
+        *,
+        status: ListedStatus | None = None,
+        machine: str | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> tuple[Listed, ...]:
+        """A page of the runs of the journal, children among them, in the order of their ids, from after one on.
+
+        Those whose machine is not served here are `no_machine`, those whose machine has changed its shape `changed`.
+        """
+        how: Any = {"status": status, "machine": machine, "after": after, "limit": limit}
+        return await listed(self._engine.journal, self._shapes, **how)
+
     # -- what handles ask
 
     async def send(self, run: str, event: Event, key: str | None = None) -> Receipt:
         """See Run."""
-        if not isinstance(event, Event) or isinstance(event, Cancelled):
-            raise WrongInput(f"{event!r} is no event that could be sent")
+        stamped = event_to_send(event, self._engine.clock.now(), self._chance)
         live = await self._live(run)
         if live.is_over:
             return await self._to_the_dead(run, key)
         if len(live.line) >= self._engine.world.limits.line:
             raise LineFull(f"run {run!r} has {len(live.line)} events before it")
-        at = self._engine.clock.now()
-        random = self._chance.random
-        stamped = stamp(event, at=moment(at), new_id=self._new_id, random=random)
-        scribe = live.served.recorder.scribe
-        if type(event) in live.served.table.events:
-            _check_storable(scribe, scribe.event_shape(type(event)), stamped, f"run {run!r}")
+        check_event(live.served, run, stamped)
         reply: Reply[Receipt] = Reply()
         self._engine.put(live, Item(stamped, key=key, reply=reply))
         return await reply.wait()
@@ -284,23 +295,13 @@ class Kernel:
     async def answer(self, run: str, wait: int, value: object) -> Receipt:
         """See Run."""
         live = await self._live(run)
-        now = live.snapshot
-        where = f"run {run!r}: question {wait!r}"
-        way = _way(live, wait)
-        if way is None:
-            if type(wait) is int and 0 < wait < now.pending.count:
-                raise AlreadyAnswered(f"{where} is not open any more")
-            raise NoSuchWait(f"{where} has not been asked")
-        if way.kind != "wait":
-            raise NoSuchWait(f"{where} is none: it is {way.form.key!r}, a {way.kind}")
         at = self._engine.clock.now()
-        outcome = Returned(value, at=moment(at))
-        _check_storable(live.served.recorder.scribe, way.returns, outcome, where)
+        answered = answer_to(live.served, live.snapshot, run, wait, value, at)
         reply: Reply[Receipt] = Reply()
-        self._engine.put(live, Item(Happened(wait, outcome), at, reply=reply))
+        self._engine.put(live, Item(answered, at, reply=reply))
         receipt = await reply.wait()
         if receipt.status == "rejected":
-            raise AlreadyAnswered(f"{where} is not open any more")
+            raise AlreadyAnswered(f"run {run!r}: question {wait!r} is not open any more")
         return receipt
 
     async def cancel(self, run: str, reason: str = "") -> Status:
@@ -344,21 +345,14 @@ class Kernel:
         """See Run."""
         return (await self._engine.lives.awake(run)).snapshot
 
+    async def listed_of(self, run: str) -> Listed:
+        """See Run."""
+        return await listed_run(self._engine.journal, self._shapes, run)
+
     async def questions_of(self, run: str) -> tuple[Question, ...]:
         """See Run."""
         live = await self._engine.lives.awake(run)
-        found: list[Question] = []
-        for flight in live.snapshot.effects:
-            if flight.stopping:
-                continue
-            if isinstance(flight, Fan):
-                orders = [(flight.id + i, *flight.orders[i]) for i in flight.under_way()]
-            else:
-                orders = [(flight.id, flight.part, flight.order)]
-            for id, part, order in orders:
-                if live.served.ways[flight.form, part].kind == "wait":
-                    found.append(Question(id, flight.form, str(order)))
-        return tuple(found)
+        return questions_in(live.served, live.snapshot)
 
     def watch(self, run: str, after: int = 0) -> Watch:
         """See Run."""
@@ -367,6 +361,10 @@ class Kernel:
         return watch
 
     # -- inside
+
+    @property
+    def _shapes(self) -> dict[str, str]:
+        return {name: served.table.shape for name, served in self._engine.served.items()}
 
     def _chunked(self, performing: Performing, value: object) -> None:
         run = performing.live.id
@@ -401,9 +399,6 @@ class Kernel:
             why = here if served is None else "is not the one of this kernel that has its name"
             raise NotServed(f"machine {made.name!r} {why}")
         return served
-
-    def _new_id(self) -> str:
-        return f"{self._chance.getrandbits(96):024x}"
 
     async def _is_known(self, run: str, served: Served, input: object) -> bool:
         """Whether there is a run of that id. Raises RunExists if it is another."""
@@ -455,19 +450,3 @@ class Kernel:
         ):
             count = lives.rested.count
             await lives.rested.wait_beyond(count)
-
-
-def _check_storable(scribe: Scribe, shape: Shape, value: object, where: str) -> None:
-    """Refuse what cannot be stored before anything is done with it."""
-    try:
-        scribe.codec.write(shape, value)
-    except Unstorable as error:
-        raise WrongInput(f"{where}: {error}") from None
-
-
-def _way(live: Live, effect: int) -> Way | None:
-    """How an effect in flight is performed."""
-    for flight in live.snapshot.effects:
-        if type(effect) is int and flight.has(effect) and not flight.stopping:
-            return live.served.ways[flight.form, flight.part_of(effect)]
-    return None

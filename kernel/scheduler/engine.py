@@ -217,7 +217,10 @@ class Engine:
             return NOT_DONE
         ordered = next(iter(stepped.ordered), None)
         following = None if ordered is None else live.served.ways[ordered.form, ordered.part]
-        if following is not None and (not following.is_quick or self.gates.draining):
+        if following is None:
+            if len(live.flying) == 1:  # from now on it waits, and the index must say so
+                return NOT_DONE
+        elif not following.is_quick or self.gates.draining:
             return NOT_DONE
         live.backlog.taken.append(Taken(before, stepped, None, None, None, after.at))
         live.snapshot = after
@@ -226,8 +229,6 @@ class Engine:
             self.lives.ring(live.id)
         if following is not None and ordered is not None:
             return True, self._begun(live, following, ordered.id, (ordered.order, 1, False))
-        if not live.flying:
-            self.lives.rest(live)
         return True, None
 
     async def _slow(self, performing: Performing, event: Event) -> Performing | None:
