@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import frozen
 
-from detent.kernel import RunStatus, Standing
+from detent.kernel import DamagedStore, RunStatus, Standing
 
 __all__ = ["LIVING", "Wanted", "find", "machines", "next_due", "shapes"]
 
@@ -97,6 +97,11 @@ def machines(base: sqlite3.Connection, runs: Sequence[str]) -> dict[str, tuple[s
     return found
 
 
+def stands_well(status: Any, due: Any) -> bool:
+    """Whether a run can stand so: if not, its row is damaged."""
+    return status in STATUSES and (due is None or type(due) is int)
+
+
 def _machines(base: sqlite3.Connection, wanted: Wanted) -> tuple[int, ...]:
     """The machines that are wanted, by their numbers."""
     conditions, values = _among("name", wanted.machines)
@@ -165,4 +170,6 @@ def _statement(way: Way, conditions: Sequence[str]) -> str:
 def _found(pages: Sequence[Iterator[Row]], limit: int) -> Iterator[tuple[str, Standing]]:
     rows = pages[0] if len(pages) == 1 else merge(*pages, key=lambda row: row[0])
     for run, status, due, in_flight, held in islice(rows, limit):
+        if type(run) is not str or not stands_well(status, due):
+            raise DamagedStore(f"how run {run!r} stands is not as it was written")
         yield run, Standing(status, due, bool(in_flight), bool(held))

@@ -23,6 +23,7 @@ Durability: TypeAlias = Literal["normal", "full"]
 
 MAGIC = b"SQLite format 3\x00"
 HEADER = 100  # bytes
+UNWRITABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 PATIENCE = 5.0  # seconds that a connection waits for another that writes
 
 
@@ -32,7 +33,7 @@ def _translated(path: str) -> Generator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        if code in UNWRITABLE:
             raise NoStore(
                 f"{path!r} cannot be written ({error}): give this process the right to, or "
                 "read() the file"
@@ -82,22 +83,21 @@ def looking(path: str, versions: int) -> Base:
     """A connection that only reads; also of a file, or in a folder, where nothing may be written."""
     _there(path)
     with _translated(path):
-        base = _connection(path, "ro")
-        try:
-            base.execute("SELECT 1 FROM runs").fetchone()
-        except sqlite3.OperationalError:
-            base.close()
-            if os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal"):
-                raise
-            base = _connection(path, "ro&immutable=1")  # nobody can write there
-        return _of_version(base, path, versions)
+        with _unless_it_fails(_connection(path, "ro")) as base:
+            if _is_within_reach(base, path):
+                return _of_version(base, path, versions)
+        base.close()
+        with _unless_it_fails(_connection(path, "ro&immutable=1")) as base:  # nobody writes there
+            return _of_version(base, path, versions)
 
 
 def connected(path: str, versions: int, durability: Durability, most: int | None = None) -> Base:
     """A connection that writes. `most` is how many bytes the file may come to."""
     _there(path)
-    with _translated(path):
-        base = _of_version(_connection(path, "rw"), path, versions)
+    with _translated(path), _unless_it_fails(_connection(path, "rw")) as base:
+        _of_version(base, path, versions)
+        base.execute("BEGIN IMMEDIATE")  # or it would show later that nothing may be written
+        base.execute("ROLLBACK")
         base.execute(f"PRAGMA synchronous = {durability.upper()}")
         base.execute("PRAGMA foreign_keys = ON")
         base.execute("PRAGMA secure_delete = FAST").fetchall()
@@ -106,6 +106,30 @@ def connected(path: str, versions: int, durability: Durability, most: int | None
             (size,) = base.execute("PRAGMA page_size").fetchone()
             base.execute(f"PRAGMA max_page_count = {max(1, most // size)}").fetchall()
         return base
+
+
+@contextmanager
+def _unless_it_fails(base: Base) -> Generator[Base]:
+    """A connection that is closed if what is done with it fails."""
+    try:
+        yield base
+    except BaseException:
+        base.close()
+        raise
+
+
+def _is_within_reach(base: Base, path: str) -> bool:
+    """Whether a file can be read beside others: False where SQLite would have to write for that, and may not."""
+    try:
+        base.execute("SELECT 1 FROM runs").fetchone()
+    except sqlite3.OperationalError as error:
+        log = f"{path}-wal"
+        if error.sqlite_errorcode & 0xFF not in UNWRITABLE:
+            raise
+        if os.path.exists(log) and os.path.getsize(log):
+            raise
+        return False
+    return True
 
 
 def _there(path: str) -> None:
@@ -151,15 +175,11 @@ def _migrate(base: Base, statements: tuple[str, ...], version: int) -> None:
 
 
 def _of_version(base: Base, path: str, versions: int) -> Base:
-    try:
-        if _version(base, path, versions) < versions:
-            raise OtherVersion(
-                f"{path!r} was written by an older version of Detent: open it with a kernel once, "
-                "and it is brought up to date"
-            )
-    except BaseException:
-        base.close()
-        raise
+    if _version(base, path, versions) < versions:
+        raise OtherVersion(
+            f"{path!r} was written by an older version of Detent: open it with a kernel once, "
+            "and it is brought up to date"
+        )
     return base
 
 

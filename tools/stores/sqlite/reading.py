@@ -6,7 +6,7 @@ Rule 2: what has a hash is checked as it is read: each line against the one befo
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import define
@@ -31,14 +31,15 @@ from detent.kernel import (
     read_entry,
     read_header,
 )
+from detent.tools.stores.sqlite.finding import stands_well
 from detent.tools.stores.sqlite.schema import ENTRIES, entry_number
 
-__all__ = ["Base", "Place", "Reader", "hex_of", "packed"]
+__all__ = ["PLACE", "Base", "Place", "Reader", "hex_of", "packed", "sound"]
 
 Base = sqlite3.Connection
 
 RUN = """
-    SELECT runs.id, epoch, status, due, in_flight, held, seq, hash, header, shape, rules
+    SELECT runs.id, epoch, status, in_flight, held, seq, hash, header, shape, rules, due
     FROM runs JOIN machines ON machines.id = runs.machine WHERE run = ?
 """
 OPENING = "SELECT id, seq, hash FROM runs WHERE run = ?"
@@ -57,6 +58,9 @@ NEEDED = """
     SELECT DISTINCT digest, is_sealed, body FROM needs JOIN beside ON beside.id = needs.beside
     WHERE run = ? AND seq >= ? AND body IS NOT NULL
 """
+PLACE = (int, int, str, int, int, int, bytes)
+"""What most columns of a run are: its number, its epoch, how it stands, what its first entry follows."""
+
 BESIDE = "SELECT digest, is_sealed, body FROM beside WHERE digest = ? AND body IS NOT NULL"
 
 
@@ -70,8 +74,13 @@ def packed(hash: str) -> bytes | str:
 
 
 def hex_of(kept: bytes | str) -> str:
-    """The other way round."""
-    return kept if isinstance(kept, str) else kept.hex()
+    """The other way round; what is neither, in a file that is damaged, is no hash of anything."""
+    return kept.hex() if type(kept) is bytes else str(kept)
+
+
+def sound(row: Sequence[Any], *kinds: type[Any]) -> bool:
+    """Whether the columns of a row are what they were written as."""
+    return all(type(value) is kind for value, kind in zip(row, kinds, strict=False))
 
 
 @define
@@ -96,7 +105,9 @@ class Reader:
         row = self.base.execute(RUN, (run,)).fetchone()
         if row is None:
             return None
-        number, epoch, status, due, in_flight, held, seq, hash, body, shape, rules = row
+        number, epoch, status, in_flight, held, seq, hash, body, shape, rules, due = row
+        if not sound(row, *PLACE, bytes, str, str) or not stands_well(status, due):
+            raise self._damage(run, "how it stands is not as it was written")
         header = self._header(run, body)
         place = Place(run, number, seq, hex_of(hash))
         if header.origin is None and (place.seq, place.hash) != (0, header.hash):
@@ -114,6 +125,8 @@ class Reader:
         row = self.base.execute(OPENING, (run,)).fetchone()
         if row is None:
             raise NoSuchRun(f"there is no run {run!r} in {self._path!r}")
+        if not sound(row, int, int, bytes):
+            raise self._damage(run, "where it begins is not as it was written")
         place = Place(run, row[0], row[1], hex_of(row[2]))
         if after > place.seq:
             hash = self._hash(place.number, after)
@@ -183,7 +196,7 @@ class Reader:
         seq, hash, body = row[0], hex_of(row[1]), row[2]
         follows = self._hash(place.number, seq) if seq > place.seq else header.hash
         where = f"its checkpoint after entry {seq}"
-        if follows is None or chained(follows, body) != hash:
+        if follows is None or type(body) is not bytes or chained(follows, body) != hash:
             raise self._damage(header.run, f"{where} is not as it was written")
         if seq > place.seq:
             place.seq, place.hash = seq, follows
@@ -203,7 +216,8 @@ class Reader:
         found: list[Entry] = []
         for number, hash, body in self.base.execute(PAGE, (first, end, limit)):
             seq, said = number % ENTRIES, hex_of(hash)
-            if seq != place.seq + 1 or chained(place.hash, body) != said:
+            is_next = seq == place.seq + 1 and type(body) is bytes
+            if not is_next or chained(place.hash, body) != said:
                 what = f"entry {place.seq + 1} is not as it was written, or it is missing"
                 raise self._damage(place.run, what)
             try:
@@ -217,7 +231,7 @@ class Reader:
         found: dict[str, Beside] = {}
         for digest, is_sealed, body in rows:
             one = Beside(hex_of(digest), body, bool(is_sealed))
-            if not one.is_whole():
+            if type(body) is not bytes or not one.is_whole():
                 what = f"{self._path!r}: what lies under {one.digest} is not as it was written"
                 raise DamagedStore(what)
             found[one.digest] = one

@@ -15,6 +15,7 @@ from detent.kernel import Journal, WrongInput
 from detent.tools.stores.sqlite.journals import Driving, Reading, Visiting
 from detent.tools.stores.sqlite.locking import locked
 from detent.tools.stores.sqlite.opening import Durability, brought_up, checked, connected, looking
+from detent.tools.stores.sqlite.reading import Base
 from detent.tools.stores.sqlite.schema import MIGRATIONS, Migrations
 from detent.tools.stores.sqlite.threads import holding
 
@@ -82,15 +83,14 @@ class SQLite:
         return self._visit(stack)
 
     def _visit(self, stack: ExitStack) -> tuple[Any, ...]:
-        parts = self._look(stack)
-        versions = len(self.migrations)
-        base = connected(self._path, versions, self.durability, self.most)
-        return (*parts, stack.enter_context(closing(base)))
+        base = connected(self._path, len(self.migrations), self.durability, self.most)
+        stack.enter_context(closing(base))  # closed last, it empties the write-ahead log
+        return (*self._look(stack), base)
 
     def _look(self, stack: ExitStack) -> tuple[Any, ...]:
-        bases = [looking(self._path, len(self.migrations)) for _ in range(READERS)]
-        for base in bases:
-            stack.enter_context(closing(base))
+        bases: list[Base] = []
+        for _ in range(READERS):
+            bases.append(stack.enter_context(closing(looking(self._path, len(self.migrations)))))
         return self._path, bases
 
 

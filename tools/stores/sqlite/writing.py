@@ -19,6 +19,7 @@ from detent.kernel import (
     Committed,
     Conflict,
     ConflictKind,
+    DamagedStore,
     Delivery,
     Entry,
     Fenced,
@@ -28,8 +29,8 @@ from detent.kernel import (
     Write,
     spelled,
 )
-from detent.tools.stores.sqlite.finding import LIVING
-from detent.tools.stores.sqlite.reading import Base, hex_of, packed
+from detent.tools.stores.sqlite.finding import LIVING, stands_well
+from detent.tools.stores.sqlite.reading import PLACE, Base, hex_of, packed, sound
 from detent.tools.stores.sqlite.schema import ENTRIES
 
 __all__ = ["Clerk"]
@@ -37,7 +38,7 @@ __all__ = ["Clerk"]
 REMEMBERED = 10_000  # runs: a few hundred bytes each
 
 RUN = """
-    SELECT id, epoch, status, due, in_flight, held, seq, hash, machine FROM runs WHERE run = ?
+    SELECT id, epoch, status, in_flight, held, seq, hash, machine, due FROM runs WHERE run = ?
 """
 LAST = "SELECT id, hash FROM entries WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1"
 BEGIN = """
@@ -393,7 +394,9 @@ class Clerk:
         row = self._base.execute(RUN, (run,)).fetchone()
         if row is None:
             return None
-        number, epoch, status, due, in_flight, held, seq, hash, machine = row
+        number, epoch, status, in_flight, held, seq, hash, machine, due = row
+        if not sound(row, *PLACE, int) or not stands_well(status, due):
+            raise DamagedStore(f"how run {run!r} stands is not as it was written")
         first = number * ENTRIES
         last = self._base.execute(LAST, (first, first + ENTRIES)).fetchone()
         if last is not None:
