@@ -23,11 +23,11 @@ floors, and each imports only from those below it. The file is long because it i
     runlog
     frames
     replayer, backlog, telling
-    journal
+    journal, upgrades
     listing, ports
     scheduler
     asking, watching
-    runs, batches, exporting
+    runs, adopting, batches, exporting
     system
 """
 
@@ -112,6 +112,7 @@ from detent.kernel.errors import (
     IncompleteWorld,
     InvalidExpression,
     InvalidMachine,
+    InvalidUpgrade,
     KernelBug,
     KernelClosed,
     LineFull,
@@ -125,6 +126,7 @@ from detent.kernel.errors import (
     NotServed,
     OtherVersion,
     OwnResult,
+    RunChanged,
     RunEnded,
     RunExists,
     RunLost,
@@ -291,10 +293,12 @@ from detent.kernel.telling import (
     RetryScheduled,
     RunBroke,
     RunFinished,
+    RunMigrated,
     RunParked,
     RunRecovered,
     RunResumed,
     RunStarted,
+    RunUpgraded,
     SignalQueued,
     StateEntered,
     StateLeft,
@@ -308,6 +312,7 @@ from detent.kernel.telling import (
     normal,
     tell,
 )
+from detent.kernel.upgrades import Obstacle, Upgrade
 from detent.kernel.values import FrozenMap, Json, canonical, digest, freeze
 from detent.kernel.vault import Beside, Key
 from detent.kernel.walker import Elapse, due, elapse, walk
@@ -422,6 +427,7 @@ __all__ = [
     "Instant",
     "InvalidExpression",
     "InvalidMachine",
+    "InvalidUpgrade",
     "Journal",
     "Json",
     "Kept",
@@ -458,6 +464,7 @@ __all__ = [
     "NotDriving",
     "NotServed",
     "Noted",
+    "Obstacle",
     "On",
     "Order",
     "Ordered",
@@ -492,15 +499,18 @@ __all__ = [
     "Row",
     "Run",
     "RunBroke",
+    "RunChanged",
     "RunEnded",
     "RunExists",
     "RunFinished",
     "RunLost",
+    "RunMigrated",
     "RunParked",
     "RunRecovered",
     "RunResumed",
     "RunStarted",
     "RunStatus",
+    "RunUpgraded",
     "Scalar",
     "Scribe",
     "Sealed",
@@ -541,6 +551,7 @@ __all__ = [
     "Unknown",
     "Unreadable",
     "Unstorable",
+    "Upgrade",
     "Verdict",
     "Wait",
     "WaitClosed",

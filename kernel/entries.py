@@ -16,7 +16,7 @@ from attrs import field, frozen
 from detent.kernel.applying import ordered_in
 from detent.kernel.edits import BadEdit
 from detent.kernel.errors import Unreadable, WrongInput
-from detent.kernel.wire import REFUSED, Tree, spelled, strict, why_refused
+from detent.kernel.wire import REFUSED, Tree, spelled, strict, under, why_refused
 
 __all__ = [
     "FORMAT",
@@ -26,6 +26,7 @@ __all__ = [
     "Header",
     "Origin",
     "chained",
+    "machine_after",
     "read_checkpoint",
     "read_entry",
     "read_header",
@@ -104,6 +105,21 @@ class Checkpoint:
 def chained(previous: str, body: bytes) -> str:
     """The hash that follows another."""
     return blake2b(bytes.fromhex(previous) + body, digest_size=32).hexdigest()
+
+
+def machine_after(entry: Entry, digests: tuple[str, str]) -> tuple[str, str]:
+    """The shape and the rules of its machine after an entry of a run, from those before it."""
+    upgraded = under(entry.event, "$upgraded")
+    migrated = under(entry.event, "$migrated")
+    if upgraded is None and migrated is None:
+        return digests
+    match upgraded or migrated:
+        case {"rules": [str(), str(rules)]} if migrated is None:
+            return digests[0], rules
+        case {"shape": [str(), str(shape)], "rules": [str(), str(rules)]}:
+            return shape, rules
+        case other:
+            raise Unreadable(f"{other!r} does not say what became of the machine")
 
 
 def unwritten(header: Header) -> Header:

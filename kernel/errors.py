@@ -8,6 +8,7 @@
         IncompleteWorld
         InvalidExpression
         InvalidMachine
+        InvalidUpgrade
         Unstorable
       CallerError
         AlreadyAnswered
@@ -19,6 +20,7 @@
         NoSuchWait
         NotDriving
         NotServed
+          RunChanged
         OwnResult
         RunExists
         StoreClosed
@@ -56,6 +58,7 @@ __all__ = [
     "IncompleteWorld",
     "InvalidExpression",
     "InvalidMachine",
+    "InvalidUpgrade",
     "KernelBug",
     "KernelClosed",
     "LineFull",
@@ -69,6 +72,7 @@ __all__ = [
     "NotServed",
     "OtherVersion",
     "OwnResult",
+    "RunChanged",
     "RunEnded",
     "RunExists",
     "RunLost",
@@ -80,6 +84,9 @@ __all__ = [
     "WorldError",
     "WrongInput",
 ]
+
+
+SHOWN = 12  # differences that are shown; more are counted
 
 
 class DetentError(Exception):
@@ -140,6 +147,17 @@ class InvalidMachine(AuthorError):
         super().__init__(f"machine {machine!r} has {count}:\n{lines}")
 
 
+class InvalidUpgrade(AuthorError):
+    """An upgrade that does not fit runs it is for; `obstacles` holds every reason, with its run and its place."""
+
+    def __init__(self, machine: str, obstacles: tuple[Any, ...]) -> None:
+        self.machine = machine
+        self.obstacles = obstacles
+        count = "1 obstacle" if len(obstacles) == 1 else f"{len(obstacles)} obstacles"
+        lines = "\n".join(f"  {one}" for one in obstacles)
+        super().__init__(f"the upgrade of machine {machine!r} meets {count}:\n{lines}")
+
+
 class InvalidExpression(AuthorError):
     """An expression that is outside the language of guards; `column` counts from 1."""
 
@@ -194,6 +212,21 @@ class IncompleteWorld(AuthorError):
 
 class NotServed(CallerError):
     """A kernel was asked to run a machine that is not one of its world's."""
+
+
+class RunChanged(NotServed):
+    """A run whose machine has another shape here than it had; `differences` names where."""
+
+    def __init__(self, run: str, machine: str, differences: tuple[Any, ...]) -> None:
+        self.run = run
+        self.machine = machine
+        self.differences = differences
+        lines = "".join(f"\n  {one}" for one in differences[:SHOWN])
+        more = f"\n  ... and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+        super().__init__(
+            f"run {run!r} is one of machine {machine!r} as it was, and waits for it: serve that "
+            f"again, or adopt the run with an Upgrade. The machine differs in{lines}{more}"
+        )
 
 
 class RunExists(CallerError):

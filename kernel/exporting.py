@@ -4,10 +4,9 @@ Rule 1: a log holds a family: the run, and every run inside it, in an order in w
 Rule 2: entries stand as they were written, byte for byte, with what lies beside them.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-from detent.kernel.entries import Entry
+from detent.kernel.entries import Entry, machine_after
 from detent.kernel.errors import WrongInput
 from detent.kernel.frames import digests_of
 from detent.kernel.runlog import beside_line, entry_line, header_line, outline_line
@@ -26,6 +25,7 @@ async def log_of(engine: Engine, run: str) -> tuple[bytes, ...]:
         if one.run not in begun:
             begun.add(one.run)
             lines += await _opening(engine, one.run)
+        lines += await _became(engine, one.entry)
         lines += await _beside(engine, one.entry)
         lines.append(entry_line(one.run, one.entry))
     return tuple(lines)
@@ -33,13 +33,23 @@ async def log_of(engine: Engine, run: str) -> tuple[bytes, ...]:
 
 async def _opening(engine: Engine, run: str) -> list[bytes]:
     """What the log of a run begins with."""
-    live = await engine.lives.awake(run)
-    loaded: Any = await engine.journal.load(run)
-    header, secret = loaded.header, live.served.recorder.unsealed
+    header = (await engine.lives.read(run)).header
+    served = engine.served.get(header.machine)
+    secret = "" if served is None else served.recorder.unsealed
     if secret:
         raise WrongInput(f"{secret} of machine {header.machine!r} is sealed: give World a key")
-    outlines = [await engine.journal.outline(digest) for digest in (header.shape, header.rules)]
-    return [header_line(header), *(outline_line(one) for one in outlines if one is not None)]
+    return [header_line(header), *await _outlines(engine, (header.shape, header.rules))]
+
+
+async def _became(engine: Engine, entry: Entry) -> list[bytes]:
+    """What stands before an entry from which on a machine is another."""
+    became = machine_after(entry, ("", ""))
+    return await _outlines(engine, [digest for digest in became if digest])
+
+
+async def _outlines(engine: Engine, digests: Iterable[str]) -> list[bytes]:
+    outlines = [await engine.journal.outline(digest) for digest in digests]
+    return [outline_line(one) for one in outlines if one is not None]
 
 
 async def _beside(engine: Engine, entry: Entry) -> list[bytes]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from detent.kernel.applying import ordered_in
 from detent.kernel.delta import Changes
 from detent.kernel.entries import (
     AnswerWord,
@@ -132,6 +133,14 @@ class Recorder:
         after = evolve(before, seq=before.seq + 1, at=max(before.at, at))
         entry = Entry(after.seq, after.at, event)
         return self._finished(head, before, after, entry)
+
+    def renewed(
+        self, head: Head, after: Snapshot[Any], event: dict[str, Tree], delta: dict[str, Tree]
+    ) -> Recorded:
+        """The entry of a machine that has changed: what the run is from now on."""
+        ordered = ordered_in(delta)
+        entry = Entry(after.seq, after.at, event, delta=delta, effects=ordered)
+        return self._finished(head, None, after, entry)
 
     def checkpoint(
         self, snapshot: Snapshot[Any], hash: str

@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from detent.kernel.asking import Question
 from detent.kernel.errors import RunEnded
+from detent.kernel.frames import Frame
 from detent.kernel.listing import Listed
 from detent.kernel.signals import Event, Receipt
 from detent.kernel.snapshot import End, Snapshot, Status
@@ -49,6 +50,10 @@ class Behind(Protocol):
         ...
 
     async def snapshot_of(self, run: str) -> Snapshot[Any]:
+        """See Run."""
+        ...
+
+    async def frame_of(self, run: str) -> Frame:
         """See Run."""
         ...
 
@@ -121,6 +126,9 @@ class Run(Generic[D, R]):
         """All that the run is now, as far as it is stored."""
         return await self._behind.snapshot_of(self.id)
 
+    async def frame(self) -> Frame:
+        """The same as a plain tree: also of a run whose machine has changed, or is not served here."""
+        return await self._behind.frame_of(self.id)
     async def status(self) -> Listed:
         """How the run stands, as `kernel.runs` lists it, without loading it."""
         return await self._behind.listed_of(self.id)

@@ -8,17 +8,24 @@ Rule 4: what cannot be stored is refused to whoever sends it, answers with it or
 The file is long because a kernel is what people ask everything of, and opening and closing one belong together.
 """
 
-from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
-from functools import partial
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from random import Random
 from time import time_ns
 from typing import Any, Literal, TypeAlias, TypeVar
 from weakref import WeakSet
 
 import trio
-from attrs import define, field
 
+from detent.kernel.adopting import (
+    adopt,
+    answer_later,
+    cancel_later,
+    changes_of,
+    frame_now,
+    obstacles_of,
+    send_later,
+)
 from detent.kernel.asking import (
     Question,
     answer_to,
@@ -31,6 +38,7 @@ from detent.kernel.asking import (
 from detent.kernel.batches import Batch, batch_of
 from detent.kernel.decisions import Halted, Resumed, Signal
 from detent.kernel.definition import Definition
+from detent.kernel.differences import Difference
 from detent.kernel.errors import (
     AlreadyAnswered,
     KernelClosed,
@@ -38,10 +46,12 @@ from detent.kernel.errors import (
     NoSuchRun,
     NotServed,
     OwnResult,
+    RunChanged,
     RunExists,
     WrongInput,
 )
 from detent.kernel.exporting import log_of
+from detent.kernel.frames import Frame
 from detent.kernel.journal import Journal, MemoryJournal
 from detent.kernel.listing import Listed, ListedStatus, listed, listed_run
 from detent.kernel.policies import seed_of
@@ -50,18 +60,18 @@ from detent.kernel.runs import Run
 from detent.kernel.scheduler import (
     Engine,
     Item,
+    Kept,
     Live,
     Performing,
     Reply,
     Served,
-    alone,
     inside,
-    recover,
     serve,
 )
 from detent.kernel.signals import Event, Receipt
 from detent.kernel.snapshot import End, Snapshot, Status
 from detent.kernel.stepper import begin
+from detent.kernel.upgrades import Obstacle, Upgrade
 from detent.kernel.watching import Watch, as_written
 from detent.kernel.wire import spelled
 
@@ -116,7 +126,7 @@ async def _journal_of(world: World) -> AsyncGenerator[Journal]:
 @asynccontextmanager
 async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["Kernel"]:
     """A kernel, for as long as the block lasts."""
-    kept = _Kept(kernel.engine)
+    kept = Kept(kernel.engine)
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
         with kept.while_inside(), kept.body:
@@ -134,49 +144,6 @@ async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["K
         raise kept.error from failure
     if failure is not None:
         raise failure
-
-
-@define(eq=False)
-class _Kept:
-    """The tasks of a kernel, which the cancelling of its host does not reach. If they die, the block is left."""
-
-    engine: Engine
-    shield: trio.CancelScope = field(factory=partial(trio.CancelScope, shield=True), init=False)
-    body: trio.CancelScope = field(factory=trio.CancelScope, init=False)
-    closing: trio.CancelScope = field(factory=partial(trio.CancelScope, shield=True), init=False)
-    error: BaseException | None = field(default=None, init=False)
-
-    @contextmanager
-    def while_inside(self) -> Generator[None]:
-        """A block after which they are there no more."""
-        try:
-            yield
-        finally:
-            self.shield.cancel()
-
-    async def begin(self, nursery: trio.Nursery) -> None:
-        """Be there, and take up what was left."""
-        with trio.CancelScope(shield=True):
-            try:
-                await nursery.start(self.run)
-                await recover(self.engine)
-            except Exception as error:
-                self.error = self.error or alone(error)
-        if self.error is not None:
-            self.body.cancel()
-            await trio.lowlevel.checkpoint()
-
-    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Be there until the shield is cancelled."""
-        try:
-            with self.shield:
-                await self.engine.run(task_status)
-        except BaseException as error:
-            self.error = alone(error)
-            self.body.cancel()
-            self.closing.cancel()
-        finally:
-            self.engine.lives.close()
 
 
 class Kernel:
@@ -277,12 +244,33 @@ class Kernel:
         how: Any = {"status": status, "machine": machine, "after": after, "limit": limit}
         return await listed(self._engine.journal, self._shapes, **how)
 
+    # -- runs whose machine has changed
+
+    async def changes(self, run: str) -> tuple[Difference, ...]:
+        """In what a run's machine has another shape here than it had for the run; nothing, if it has not."""
+        return await changes_of(self._engine, run)
+
+    async def check_upgrade(
+        self, upgrade: Upgrade[Any], run: str | None = None
+    ) -> tuple[Obstacle, ...]:
+        """Everything that keeps a run, or any of those it is for, from going on with an upgrade."""
+        served = self._served(upgrade.machine)
+        return await obstacles_of(self._engine, served, upgrade, run)
+
+    async def adopt(self, run: str, upgrade: Upgrade[Any]) -> None:
+        """Go on with a run whose machine had another shape. Raises InvalidUpgrade; then nothing was written."""
+        self._check_open()
+        await adopt(self._engine, self._served(upgrade.machine), run, upgrade)
+
     # -- what handles ask
 
     async def send(self, run: str, event: Event, key: str | None = None) -> Receipt:
         """See Run."""
         stamped = event_to_send(event, self._engine.clock.now(), self._chance)
-        live = await self._live(run)
+        try:
+            live = await self._live(run)
+        except RunChanged as changed:
+            return await send_later(self._engine, changed, key or new_id(self._chance), stamped)
         if live.is_over:
             return await self._to_the_dead(run, key)
         if len(live.line) >= self._engine.world.limits.line:
@@ -294,7 +282,10 @@ class Kernel:
 
     async def answer(self, run: str, wait: int, value: object) -> Receipt:
         """See Run."""
-        live = await self._live(run)
+        try:
+            live = await self._live(run)
+        except RunChanged as changed:
+            return await answer_later(self._engine, changed, new_id(self._chance), wait, value)
         at = self._engine.clock.now()
         answered = answer_to(live.served, live.snapshot, run, wait, value, at)
         reply: Reply[Receipt] = Reply()
@@ -306,7 +297,10 @@ class Kernel:
 
     async def cancel(self, run: str, reason: str = "") -> Status:
         """See Run."""
-        live = await self._live(run)
+        try:
+            live = await self._live(run)
+        except RunChanged as changed:
+            return await cancel_later(self._engine, changed, new_id(self._chance), reason)
         if not live.is_over:
             await self._first(live, Halted("cancelled", reason))
         return live.snapshot.status
@@ -344,6 +338,10 @@ class Kernel:
     async def snapshot_of(self, run: str) -> Snapshot[Any]:
         """See Run."""
         return (await self._engine.lives.awake(run)).snapshot
+
+    async def frame_of(self, run: str) -> Frame:
+        """See Run."""
+        return await frame_now(self._engine, run)
 
     async def listed_of(self, run: str) -> Listed:
         """See Run."""

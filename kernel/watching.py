@@ -12,12 +12,21 @@ from typing import TypeAlias
 
 from attrs import define, field, frozen
 
-from detent.kernel.entries import Entry
+from detent.kernel.entries import Entry, machine_after
 from detent.kernel.errors import KernelClosed, NoSuchRun
 from detent.kernel.frames import Frame, digests_of, followed, whole
 from detent.kernel.scheduler import Bell, Engine, Performing
 from detent.kernel.scribe import EMPTY
-from detent.kernel.telling import ChildEnded, ChildStarted, Kinds, Told, kinds_of, tell
+from detent.kernel.telling import (
+    ChildEnded,
+    ChildStarted,
+    Kinds,
+    Told,
+    kinds_from,
+    kinds_of,
+    tell,
+)
+from detent.kernel.wire import under
 
 __all__ = ["Chunk", "Gap", "Seen", "Sight", "Watch", "as_written"]
 
@@ -139,8 +148,7 @@ class Watch:
     async def _followed(self) -> _Followed:
         """The run that is watched."""
         if self._root is None:
-            live = await self.engine.lives.awake(self.run)
-            kinds = kinds_of(live.served.table)
+            kinds = await _kinds_at_first(self.engine, self.run)
             self._root = _Followed(self.run, (self.run,), kinds)
         return self._root
 
@@ -171,6 +179,9 @@ class Watch:
             self._flush(one, entry.seq)
             self._ready.append(Seen(one.run, one.path, entry, told, one.cause))
         one.seq = entry.seq
+        if under(entry.event, "$migrated") is not None:
+            shape, _ = machine_after(entry, ("", ""))
+            one.kinds = await _kinds(self.engine, "", shape)
         one.is_over = one.frame["end"] is not None and not one.frame["effects"]
         for what in told:
             if isinstance(what, ChildStarted):
@@ -183,10 +194,9 @@ class Watch:
             known.cause = known.cause if known.seq else cause
             return
         try:
-            live = await self.engine.lives.awake(child)
+            kinds = await _kinds_at_first(self.engine, child)
         except NoSuchRun:  # what was ordered is held, and will be told again
             return
-        kinds = kinds_of(live.served.table)
         one.children[child] = _Followed(child, (*one.path, child), kinds, cause)
 
     async def _finish(self, one: _Followed, child: str, is_shown: bool) -> None:
@@ -218,6 +228,21 @@ def _ancestors(root: str, run: str) -> Iterator[str]:
     for step in run[len(root) + 1 :].split("/") if run != root else ():
         root = f"{root}/{step}"
         yield root
+
+
+async def _kinds_at_first(engine: Engine, run: str) -> Kinds:
+    """The kinds of a run's forms, as they were when it began. Raises NoSuchRun."""
+    header = await engine.lives.header(run)
+    return await _kinds(engine, header.machine, header.shape)
+
+
+async def _kinds(engine: Engine, machine: str, shape: str) -> Kinds:
+    """The kinds of the forms of a machine that has, or had, a shape."""
+    served = engine.served.get(machine)
+    if served is not None and served.table.shape == shape:
+        return kinds_of(served.table)
+    outline = await engine.journal.outline(shape)
+    return {} if outline is None else kinds_from(outline)
 
 
 async def as_written(engine: Engine, entry: Entry) -> Entry:

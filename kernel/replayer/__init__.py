@@ -3,7 +3,7 @@
 from detent.kernel.replayer.divergence import Divergence, DivergenceKind
 from detent.kernel.replayer.forks import Fork, ForkChoice, fork
 from detent.kernel.replayer.partings import Parting, diff
-from detent.kernel.replayer.replays import Replayed, replay, snapshot_at
+from detent.kernel.replayer.replays import Replayed, replay, reshaped, snapshot_at
 
 __all__ = [
     "Divergence",
@@ -15,5 +15,6 @@ __all__ = [
     "diff",
     "fork",
     "replay",
+    "reshaped",
     "snapshot_at",
 ]

@@ -20,6 +20,7 @@ from detent.kernel.entries import (
     Header,
     Origin,
     chained,
+    machine_after,
     write_header,
 )
 from detent.kernel.errors import NoSuchEntry, WrongInput
@@ -98,9 +99,7 @@ def fork(
         raise WrongInput(f"effect {min(chosen)} is not in flight at entry {seq}")
     origin = Origin(parent.header.run, seq, parent.hash)
     old = parent.header
-    header = write_header(
-        Header(run, old.machine, old.shape, old.rules, int(str(frame["at"])), origin)
-    )
+    header = write_header(Header(run, old.machine, *parent.digests, int(str(frame["at"])), origin))
     beside = {digest: parent.sealed[digest] for digest in _seals([frame, arriving], parent.sealed)}
     body = spelled({"seq": seq, "frame": stowed(frame, key, beside)})
     checkpoint = Checkpoint(seq, frame, body=body, hash=chained(header.hash, body))
@@ -126,6 +125,7 @@ class _Parent:
         self.outcomes: dict[int, Tree] = {}
         self.sealed: dict[str, Beside] = {}
         self.hash = ""
+        self.digests = ("", "")
         self._read(log, seq, run, key)
 
     def _read(self, log: Iterable[bytes], seq: int, run: str | None, key: Key | None) -> None:
@@ -138,6 +138,7 @@ class _Parent:
                 self.outlines[what.digest] = what
             elif isinstance(what, Header) and header is None and run in (None, line.run):
                 header = what
+                self.digests = what.shape, what.rules
                 last = 0 if what.origin is None else what.origin.seq
             elif header is None or line.run != header.run:
                 continue
@@ -151,13 +152,14 @@ class _Parent:
                 entry = whole(what, line.beside, key)
                 if last <= seq:
                     frame, self.hash = followed(frame, entry), entry.hash
+                    self.digests = machine_after(entry, self.digests)
                 elif came := _came_of(entry):
                     id, outcome = came
                     self.outcomes.setdefault(id, {"$happened": [id, dated(outcome, entry.at)]})
         if header is None or frame is EMPTY or frame["seq"] != seq:
             of = "the log" if run is None else f"run {run!r}"
             raise NoSuchEntry(f"{of} has no entry {seq}: the last is {last}")
-        used = (header.shape, header.rules)
+        used = self.digests
         self.outlines = {digest: one for digest, one in self.outlines.items() if digest in used}
         self.header = header
         self.frame = frame
@@ -194,7 +196,7 @@ class _Parent:
 
     def _said(self, effect: _InFlight) -> tuple[list[str], str]:
         """What may come of an effect, and its recovery class, or its form if it is no Call: as the log says."""
-        outline = self.outlines.get(self.header.shape)
+        outline = self.outlines.get(self.digests[0])
         effects: Any = {} if outline is None else outline.tree["effects"]
         said = effects.get(effect.form)
         if said is None:

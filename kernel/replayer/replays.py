@@ -1,8 +1,10 @@
 """A recorded run, taken again: every event is stepped, and what comes of it compared with what was written.
 
 Rule 1: nothing is called but the pure parts of the machine: no handler, no clock, no network.
-Rule 2: changed rules are told and replay goes on, to the first entry that comes out differently; a changed shape is
-        told at once, because what was stored may no longer fit.
+Rule 2: changed rules are told and replay goes on, to the first entry that comes out differently.
+Rule 3: entries that were made by a machine of another shape cannot be taken again: they are read, and counted. If the
+        run was never migrated to or from the shape that the machine has, that is a divergence.
+The file is long because what is done to an entry depends on all that was read before it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,9 +17,9 @@ from detent.kernel.decisions import AttemptFailed, Decision, Signal
 from detent.kernel.definition import Definition, Each, Spawn
 from detent.kernel.differences import Difference, differences
 from detent.kernel.edits import Edit
-from detent.kernel.entries import Checkpoint, Entry, Header
+from detent.kernel.entries import Checkpoint, Entry, Header, machine_after
 from detent.kernel.errors import BrokenBegin, NoSuchEntry, Unreadable, Unstorable, WrongInput
-from detent.kernel.frames import MADE_UP, followed, frame_at, opened, whole
+from detent.kernel.frames import MADE_UP, Frame, followed, frame_at, opened, whole
 from detent.kernel.recorder import ANSWERS, Recorder
 from detent.kernel.replayer.divergence import Divergence, compared, summary
 from detent.kernel.replayer.rows import Rows, rules_of
@@ -28,7 +30,7 @@ from detent.kernel.stepper import begin, recall, step
 from detent.kernel.steps import Broken, Ignored, Moved, Stepped
 from detent.kernel.table import Outline, Table
 from detent.kernel.vault import Key
-from detent.kernel.wire import Tree, spelled
+from detent.kernel.wire import Tree, spelled, under
 from detent.kernel.wording import DECIDED
 
 __all__ = ["Replayed", "replay", "snapshot_at"]
@@ -53,17 +55,22 @@ class Replayed:
     """What a replay came to: how many entries came out as recorded, and the first that did not.
 
     `changed` is what the rules say otherwise than when the log was written. `torn`: the last line was not written to
-    its end, and was left out.
+    its end, and was left out. `others` counts the entries that were made by the machine when it had another shape, of
+    runs that were migrated: these were read, and their hashes checked, but not taken again.
     """
 
     entries: int
     divergence: Divergence | None = None
     changed: tuple[Difference, ...] = ()
     torn: bool = False
+    others: int = 0
 
     def __str__(self) -> str:
         count = "1 entry" if self.entries == 1 else f"{self.entries} entries"
         lines = [f"{count} as recorded"]
+        if self.others:
+            those = "1 entry" if self.others == 1 else f"{self.others} entries"
+            lines.append(f"{those} of another shape of the machine: read, and not taken again")
         lines += [f"changed since: {one}" for one in self.changed]
         if self.torn:
             lines.append("the last line is torn and was left out")
@@ -106,6 +113,16 @@ def snapshot_at(
     return scribe_of(tables[instant.header.machine]).snapshot(instant.frame)
 
 
+def reshaped(outline: Outline | None, table: AnyTable) -> tuple[Difference, ...]:
+    """In what the shape of a machine differs from what an outline tells; nothing, if there is none."""
+    if outline is None:
+        return ()
+    old: Any = outline.tree
+    found = differences(old, table.shape_outline.tree)
+    names: list[Tree] = [node.name for node in table.nodes]
+    return found or differences(list(old["states"]), names, "order of states")
+
+
 def _family(table: AnyTable) -> dict[str, AnyTable]:
     """The tables of a machine and of all machines that it spawns, by name."""
     found: dict[str, AnyTable] = {}
@@ -132,7 +149,19 @@ class _Run:
 
     header: Header
     recorder: Recorder
+    digests: tuple[str, str]
+    """The shape and the rules of the machine that made the entries here."""
     now: Snapshot[Any] | None = None
+    frame: Frame | None = None
+    """What it is, where the machine has another shape."""
+    others: int = 0
+    is_known: bool = False
+    """Whether any of the entries were made by the machine of this shape."""
+
+    @property
+    def is_strange(self) -> bool:
+        """Whether the entries here were made by a machine of another shape."""
+        return self.digests[0] != self.recorder.table.shape
 
 
 @define(eq=False)
@@ -145,6 +174,8 @@ class _Replayer:
     outlines: dict[str, Outline] = field(factory=dict[str, Outline])
     unknown: dict[str, Header] = field(factory=dict[str, Header])
     rows: dict[tuple[str, str], Rows] = field(factory=dict[tuple[str, str], Rows])
+    ruled: list[tuple[AnyTable, str]] = field(factory=list[tuple[AnyTable, str]])
+    """The rules that there were, each once."""
     entries: int = 0
     torn: bool = False
 
@@ -163,14 +194,18 @@ class _Replayer:
 
     def _go_on(self, line: Line, what: Entry | Checkpoint) -> Divergence | None:
         """Take a line of a run that has begun."""
-        if self.unknown and (divergence := self.strangers()):
-            return divergence
+        if self.unknown:
+            return self.strangers()
         run = self.runs[line.run]
         try:
             if isinstance(what, Checkpoint):
                 self._compare_frames(run, what, line)
                 return None
-            divergence = self._replay(run, whole(what, line.beside, self.key))
+            entry = whole(what, line.beside, self.key)
+            if run.is_strange or under(entry.event, "$migrated") is not None:
+                self._pass(run, entry)
+                return None
+            divergence = self._replay(run, entry)
         except Unreadable as error:
             raise Unreadable(f"entry {what.seq} of run {line.run!r}: {error}") from None
         except MADE_UP as error:
@@ -181,41 +216,43 @@ class _Replayer:
 
     def told(self, divergence: Divergence | None) -> Replayed:
         """What it came to."""
-        return Replayed(self.entries, divergence, tuple(self._changes()), self.torn)
+        changes = tuple(self._changes())
+        others = sum(run.others for run in self.runs.values() if run.is_known)
+        return Replayed(self.entries, divergence, changes, self.torn, others)
 
     def strangers(self) -> Divergence | None:
-        """The first run whose machine is not there, or has another shape. Asked once the outlines have been read."""
+        """The first run whose machine is not there, or has another shape. Asked once the log has been read."""
         for header in self.unknown.values():
-            table = self.tables.get(header.machine)
-            if table is None:
-                there = ", ".join(map(repr, self.tables))
-                expected, actual = f"machine {header.machine!r}", f"only {there}"
-                return Divergence(header.run, 0, "shape", expected, actual)
-            outline = self.outlines.get(header.shape)
-            old: Any = {} if outline is None else outline.tree
-            diff = () if outline is None else differences(old, table.shape_outline.tree)
-            if outline is not None and not diff:
-                names: list[Tree] = [node.name for node in table.nodes]
-                diff = differences(list(old["states"]), names, "order of states")
-            expected, actual = f"shape {header.shape[:12]}", f"shape {table.shape[:12]}"
-            return Divergence(header.run, 0, "shape", expected, actual, diff)
+            there = ", ".join(map(repr, self.tables))
+            expected, actual = f"machine {header.machine!r}", f"only {there}"
+            return Divergence(header.run, 0, "shape", expected, actual)
+        for run in self.runs.values():
+            shape, table = run.digests[0], run.recorder.table
+            if run.is_strange and not run.is_known:
+                diff = reshaped(self.outlines.get(shape), table)
+                expected, actual = f"shape {shape[:12]}", f"shape {table.shape[:12]}"
+                return Divergence(run.header.run, 0, "shape", expected, actual, diff)
         return None
 
     def _open(self, header: Header) -> None:
         table = self.tables.get(header.machine)
-        if table is None or table.shape != header.shape:
+        if table is None:
             self.unknown[header.run] = header
-        else:
-            self.runs[header.run] = _Run(header, Recorder(table, self.key))
+            return
+        recorder = Recorder(table, self.key)
+        run = self.runs[header.run] = _Run(header, recorder, (header.shape, header.rules))
+        run.is_known = not run.is_strange
+        self._rule(run)
+
+    def _rule(self, run: _Run) -> None:
+        """Note the rules by which the entries of a run are made from here on."""
+        table, (shape, rules) = run.recorder.table, run.digests
+        if shape == table.shape and rules != table.rules and (table, rules) not in self.ruled:
+            self.ruled.append((table, rules))
 
     def _changes(self) -> Iterator[Difference]:
         """What the rules of the machines say now that they did not say then."""
-        told: set[str] = set()
-        for run in self.runs.values():
-            table, digest = run.recorder.table, run.header.rules
-            if digest == table.rules or digest in told:
-                continue
-            told.add(digest)
+        for table, digest in self.ruled:
             outline = self.outlines.get(digest)
             if outline is None:
                 yield Difference(f"rules of {table.name}", digest, table.rules)
@@ -225,9 +262,12 @@ class _Replayer:
     def _compare_frames(self, run: _Run, checkpoint: Checkpoint, line: Line) -> None:
         """Begin a fork at the frame it forks from; any other frame must be the one its entries make."""
         frame = opened(checkpoint, line.beside, self.key)
-        if run.now is None:
+        now = run.frame if run.now is None else run.recorder.scribe.frame(run.now)
+        if now is None and run.is_strange:
+            run.frame = frame
+        elif now is None:
             run.now = run.recorder.scribe.snapshot(frame)
-        elif spelled(frame) != spelled(run.recorder.scribe.frame(run.now)):
+        elif spelled(frame) != spelled(now):
             raise Unreadable("its checkpoint is another frame than the entries before it make")
 
     # -- entries
@@ -238,6 +278,8 @@ class _Replayer:
             return self._begin(run, entry, event)
         if type(event) is dict and TAGS.isdisjoint(event):  # it changes but the number and the time
             run.now = evolve(before, seq=entry.seq, at=entry.at)
+            if "$upgraded" in event:
+                self._upgrade(run, entry, before)
             return None
         signal = recorder.scribe.read_signal(event, before.pending.effects, entry.at)
         stepped: Stepped[Any] | None
@@ -248,6 +290,25 @@ class _Replayer:
         else:
             stepped = recall(recorder.table, before, entry.at)
         return self._judge(run, entry, before, signal, stepped)
+
+    def _upgrade(self, run: _Run, entry: Entry, before: Snapshot[Any]) -> None:
+        """Go on by other rules."""
+        scribe = run.recorder.scribe
+        run.now = scribe.snapshot(followed(scribe.frame(before), entry))
+        run.digests = machine_after(entry, run.digests)
+        self._rule(run)
+
+    def _pass(self, run: _Run, entry: Entry) -> None:
+        """Read an entry that cannot be taken again: one of another shape, or one that leads to another."""
+        scribe = run.recorder.scribe
+        before = run.frame or (EMPTY if run.now is None else scribe.frame(run.now))
+        frame = followed(before, entry)
+        run.digests = machine_after(entry, run.digests)
+        run.now, run.frame = None, frame
+        if not run.is_strange:
+            run.now, run.frame, run.is_known = scribe.snapshot(frame), None, True
+            self._rule(run)
+        run.others += 1
 
     def _overdue(self, run: _Run, entry: Entry, before: Snapshot[Any]) -> Divergence | None:
         """Something that waited would have been offered first, and would not be deferred again."""
@@ -325,7 +386,7 @@ class _Replayer:
 
     def _rows(self, run: _Run) -> Rows:
         """The rows as the log of a run tells them, and as they are."""
-        table, digest = run.recorder.table, run.header.rules
+        table, digest = run.recorder.table, run.digests[1]
         known = self.rows.get((table.name, digest))
         if known is None:
             outline = self.outlines.get(digest)

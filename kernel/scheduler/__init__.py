@@ -1,6 +1,8 @@
 """The scheduler: runs driven on trio, one transaction after the other."""
 
+from detent.kernel.scheduler.dues import standing
 from detent.kernel.scheduler.engine import Engine
+from detent.kernel.scheduler.hosted import Kept
 from detent.kernel.scheduler.live import Item, Live
 from detent.kernel.scheduler.lives import Lives, inside
 from detent.kernel.scheduler.performing import Performing, alone
@@ -12,6 +14,7 @@ __all__ = [
     "Bell",
     "Engine",
     "Item",
+    "Kept",
     "Live",
     "Lives",
     "Performing",
@@ -22,4 +25,5 @@ __all__ = [
     "inside",
     "recover",
     "serve",
+    "standing",
 ]

@@ -407,7 +407,7 @@ class Engine:
         if live.standing is not None:
             now = await self.lives.load(live.id)
             live.snapshot, live.head, live.standing = now.snapshot, now.head, now.standing
-            live.epoch = now.epoch
+            live.epoch, live.renewal = now.epoch, now.renewal
         if (
             isinstance(first, Conflict) and first.kind == "inbox"
         ):  # somebody took it: look what is there
@@ -434,7 +434,7 @@ class Engine:
             if live.standing is None:
                 self.lives.born(live)
             live.snapshot, live.head, live.standing = turn.now, one.head, one.standing
-            live.later = turn.later
+            live.later, live.renewal = turn.later, None
             live.barriers += turn.barriers
             live.pass_barriers()
             self._tell_all(one)

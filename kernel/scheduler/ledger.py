@@ -8,7 +8,7 @@ Rule 3: what nobody can say about is asked: a write is there, or it is not.
 from collections.abc import Sequence
 
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from detent.kernel.backlog import Backlog
 from detent.kernel.entries import Checkpoint, Entry, write_header
@@ -86,6 +86,9 @@ def seal(turn: Turn, together: str | None = None, is_later: bool = False) -> Sea
         later,
         live.backlog if is_new else None,
     )
+    if live.renewal is not None:
+        outlines = (table.shape_outline, table.rules_outline)
+        write = evolve(write, became=(table.shape, table.rules), outlines=outlines)
     return Sealed(turn, head, stands, tuple(entries), write)
 
 

@@ -22,6 +22,7 @@ from detent.kernel.scheduler.served import Served
 from detent.kernel.signals import Receipt
 from detent.kernel.snapshot import End, Snapshot
 from detent.kernel.steps import Moved
+from detent.kernel.upgrades import Renewal
 from detent.kernel.wire import Tree
 
 __all__ = ["Barrier", "Item", "Live", "Underway"]
@@ -96,6 +97,7 @@ class Live:
     seed: int
     standing: Standing | None = None
     backlog: Backlog | None = None
+    renewal: Renewal | None = None
     parent: tuple[str, int] | None = None
     variables: Variables | None = None
     line: deque[Item] = field(factory=deque[Item])

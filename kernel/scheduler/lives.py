@@ -17,16 +17,18 @@ import trio
 from attrs import evolve
 
 from detent.kernel.entries import Header
-from detent.kernel.errors import NoSuchRun, NotServed
+from detent.kernel.errors import NoSuchRun, NotServed, RunChanged
 from detent.kernel.journal import Journal, Loaded, MemoryJournal, frame_of
 from detent.kernel.policies import seed_of
 from detent.kernel.ports import World
 from detent.kernel.recorder import NOWHERE, Head
+from detent.kernel.replayer import reshaped
 from detent.kernel.scheduler.alarms import Alarm, Alarms
 from detent.kernel.scheduler.dues import barriers_of
 from detent.kernel.scheduler.live import Item, Live
 from detent.kernel.scheduler.replies import Bell, Ending
 from detent.kernel.scheduler.served import Served
+from detent.kernel.upgrades import Renewal, renewal
 
 __all__ = ["Lives", "inside"]
 
@@ -65,6 +67,7 @@ class Lives:
         self._locks: WeakValueDictionary[str, trio.Lock] = WeakValueDictionary()
         self._due: dict[str, Alarm] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
+        self._renewals: dict[tuple[str, str], Renewal] = {}
 
     def __iter__(self) -> Iterator[Live]:
         """Those that are in memory now."""
@@ -105,11 +108,15 @@ class Lives:
         live = self._runs.get(run)
         if live is not None:
             return live
+        async with self.lock(run):  # who is second finds it, and does not claim it again
+            return self._runs.get(run) or await self._woken(run)
+
+    def lock(self, run: str) -> trio.Lock:
+        """What whoever loads a run holds."""
         lock = self._locks.get(run)
         if lock is None:
             lock = self._locks[run] = trio.Lock()
-        async with lock:  # who is second finds it, and does not claim it again
-            return self._runs.get(run) or await self._woken(run)
+        return lock
 
     async def _woken(self, run: str) -> Live:
         """A run that is loaded, and kept if it is not over."""
@@ -132,7 +139,20 @@ class Lives:
             self._idle[live.id] = None
 
     async def load(self, run: str) -> Live:
-        """A run as it is in the journal, owned from now on. Raises NoSuchRun, and NotServed."""
+        """A run as it is in the journal, owned from now on. Raises NoSuchRun, NotServed, and RunChanged."""
+        loaded = await self.read(run)
+        served = await self.served_for(loaded)
+        if run not in self._owned:
+            epochs = await self._journal.claim([run])
+            self._owned.add(run)
+            loaded = evolve(loaded, epoch=epochs[run])
+        live = self._loaded(run, loaded, served)
+        if loaded.digests[1] != served.table.rules and not live.is_over:
+            live.renewal = await self._renewal(loaded.digests[1], served)
+        return live
+
+    async def read(self, run: str) -> Loaded:
+        """What the journal holds of a run, whoever owns it. Raises NoSuchRun."""
         while True:
             while run in self._expected:
                 await self._came.wait_beyond(self._came.count)
@@ -141,20 +161,33 @@ class Lives:
                 break
         if loaded is None:
             raise NoSuchRun(f"there is no run {run!r}")
-        served = self._served(loaded.header)
-        if run not in self._owned:
-            epochs = await self._journal.claim([run])
-            self._owned.add(run)
-            loaded = evolve(loaded, epoch=epochs[run])
-        return self._loaded(run, loaded, served)
+        return loaded
 
-    def _served(self, header: Header) -> Served:
-        """The machine of a run. Raises NotServed: such a run is left to whoever can drive it."""
+    async def header(self, run: str) -> Header:
+        """What a run began as, whoever can drive it. Raises NoSuchRun."""
+        live = self._runs.get(run)
+        return (await self.read(run)).header if live is None else live.header
+
+    async def served_for(self, loaded: Loaded) -> Served:
+        """The machine of a run. Raises NotServed, RunChanged: such a run is left to whoever can drive it."""
+        header, shape = loaded.header, loaded.digests[0]
         served = self.served.get(header.machine)
-        if served is None or served.table.shape != header.shape:
+        if served is None:
             what = f"a machine {header.machine!r} not served here"
             raise NotServed(f"run {header.run!r} is one of {what}")
+        if served.table.shape != shape:
+            outline = await self._journal.outline(shape)
+            found = reshaped(outline, served.table)
+            raise RunChanged(header.run, header.machine, found)
         return served
+
+    async def _renewal(self, rules: str, served: Served) -> Renewal:
+        """How runs go on whose machine had other rules."""
+        known = self._renewals.get((served.name, rules))
+        if known is None:
+            outline = await self._journal.outline(rules)
+            known = self._renewals[served.name, rules] = renewal(rules, outline, served.table)
+        return known
 
     def _loaded(self, run: str, loaded: Loaded, served: Served) -> Live:
         header = loaded.header
@@ -167,6 +200,8 @@ class Lives:
         live.barriers = barriers_of(snapshot)
         if self.has_backlogs and isinstance(self._journal, MemoryJournal):
             live.backlog = self._journal.backlog(run)
+            if live.backlog is not None:  # of a kernel that may have had another machine
+                live.backlog.recorder, live.backlog.head = served.recorder, head
         return _in_its_context(live)
 
     # -- telling who looks on

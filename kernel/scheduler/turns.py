@@ -48,6 +48,7 @@ from detent.kernel.signals import (
 )
 from detent.kernel.stepper import begin, has_to_wait, recall, step
 from detent.kernel.steps import Broken, Bug, Deferred, Ignored, Moved, Rejected, Stepped
+from detent.kernel.upgrades import Renewal
 from detent.kernel.values import moment
 from detent.kernel.wire import Tree
 
@@ -136,6 +137,8 @@ class Turn:
         self.later = dict(live.later)
         self.changed = Changed()
         self._next: deque[Signal] = deque()
+        if live.renewal is not None:
+            self._renew(live.renewal)
 
     @property
     def served(self) -> Served:
@@ -196,6 +199,13 @@ class Turn:
             return
         self.taken.append(Taken(self.now, None, note=tree, at=self.at))
         self.now = evolve(self.now, seq=self.now.seq + 1, at=self.at)
+
+    def _renew(self, renewal: Renewal) -> None:
+        """Write that the machine has other rules from now on."""
+        self.at = max(self.shop.clock.now(), self.now.at)
+        renewed = renewal.taken(self.now, self.at)
+        self.taken.append(renewed)
+        self.now = renewed.after
 
     def undo(self) -> list[Waiting]:
         """Give back what gates gave away for what does not begin now: whose turn it is."""
@@ -442,7 +452,13 @@ class Turn:
     # -- what is due
 
     def _look_at_the_clock(self) -> None:
-        """Let happen what is due."""
+        """Let happen what is due, after what has waited for another state that the run is in now."""
+        while self.now.pending.offered != len(self.now.pending.deferred):
+            again = recall(self.served.table, self.now, self.at)
+            if again is None:
+                break
+            self._answered(again, None, None)
+            self._settle()
 
         def waits(id: int) -> bool:
             return waits_in_line(self.now.pending, id)

@@ -1,7 +1,7 @@
 """Two runs compared by what they tell, apart from ids and from what a kernel did on its own account.
 
 Rule 1: what is left out says how and where a run was performed, and nothing of what it did: that it was taken over,
-        that an effect was held, interrupted, or begun once more at the same attempt.
+        or goes on by other rules, that an effect was held, interrupted, or begun once more at the same attempt.
 Rule 2: times are kept. Numbers of effects are, too: they count what the run ordered.
 """
 
@@ -18,13 +18,14 @@ from detent.kernel.telling.told import (
     LetterSent,
     RateWaiting,
     RunRecovered,
+    RunUpgraded,
     Told,
     WaitOpened,
 )
 
 __all__ = ["normal"]
 
-LEFT_OUT = (RunRecovered, EffectHeld, RateWaiting, EffectInterrupted)
+LEFT_OUT = (RunRecovered, RunUpgraded, EffectHeld, RateWaiting, EffectInterrupted)
 BEGINNINGS = (CallStarted, WaitOpened, ChildStarted, LetterSent)
 
 

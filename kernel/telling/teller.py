@@ -47,10 +47,12 @@ from detent.kernel.telling.told import (
     RetryScheduled,
     RunBroke,
     RunFinished,
+    RunMigrated,
     RunParked,
     RunRecovered,
     RunResumed,
     RunStarted,
+    RunUpgraded,
     SignalQueued,
     StateEntered,
     StateLeft,
@@ -243,6 +245,19 @@ def _recovered(scene: Scene, given: Any) -> Iterable[Told]:
     return (RunRecovered(*scene.where, given["epoch"]),)
 
 
+def _upgraded(scene: Scene, given: Any) -> Iterable[Told]:
+    return (RunUpgraded(*scene.where, _pair(given["rules"])),)
+
+
+def _migrated(scene: Scene, given: Any) -> Iterable[Told]:
+    return (RunMigrated(*scene.where, _pair(given["shape"]), _pair(given["rules"])),)
+
+
+def _pair(given: Any) -> tuple[str, str]:
+    old, new = map(_text, given)
+    return old, new
+
+
 def _interrupted(scene: Scene, given: Any) -> Iterable[Told]:
     return [EffectInterrupted(*scene.where, id, scene.form(id)) for id in given]
 
@@ -265,6 +280,8 @@ HAPPENED: Mapping[str, Callable[[Scene, Any], Iterable[Told]]] = {
     "$resumed": _resumed,
     "$noted": _noted,
     "$recovered": _recovered,
+    "$upgraded": _upgraded,
+    "$migrated": _migrated,
     "$interrupted": _interrupted,
     "$breaker": _breaker,
 }

@@ -35,10 +35,12 @@ __all__ = [
     "RetryScheduled",
     "RunBroke",
     "RunFinished",
+    "RunMigrated",
     "RunParked",
     "RunRecovered",
     "RunResumed",
     "RunStarted",
+    "RunUpgraded",
     "SignalQueued",
     "StateEntered",
     "StateLeft",
@@ -113,6 +115,21 @@ class RunResumed(Told):
     """What waits is taken up again; with `skip`, without what broke."""
 
     skip: bool
+
+
+@frozen
+class RunUpgraded(Told):
+    """The machine has other rules from now on; `rules` are the digests before and after."""
+
+    rules: tuple[str, str]
+
+
+@frozen
+class RunMigrated(Told):
+    """The machine has another shape from now on, and the run was moved into it: the digests before and after."""
+
+    shape: tuple[str, str]
+    rules: tuple[str, str]
 
 
 @frozen

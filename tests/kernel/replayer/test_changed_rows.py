@@ -87,6 +87,7 @@ def changed(data: st.DataObject, what: str, made: Recording) -> Machine[Any, Any
         background=machine.background,
         defer_limit=machine.defer_limit,
         microsteps=machine.microsteps,
+        background_limit=machine.background_limit,
     )
     return other
 

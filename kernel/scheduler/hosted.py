@@ -1,0 +1,62 @@
+"""The tasks of a kernel inside the block of whoever opened it.
+
+Rule 1: the cancelling of the host does not reach them: they end when the block is left, and
+        the kernel has come to rest.
+Rule 2: if they die, the block is left.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+
+import trio
+from attrs import define, field
+
+from detent.kernel.scheduler.engine import Engine
+from detent.kernel.scheduler.performing import alone
+from detent.kernel.scheduler.recovery import recover
+
+__all__ = ["Kept"]
+
+
+@define(eq=False)
+class Kept:
+    """The tasks of a kernel, which the cancelling of its host does not reach. If they die, the block is left."""
+
+    engine: Engine
+    shield: trio.CancelScope = field(factory=partial(trio.CancelScope, shield=True), init=False)
+    body: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    closing: trio.CancelScope = field(factory=partial(trio.CancelScope, shield=True), init=False)
+    error: BaseException | None = field(default=None, init=False)
+
+    @contextmanager
+    def while_inside(self) -> Generator[None]:
+        """A block after which they are there no more."""
+        try:
+            yield
+        finally:
+            self.shield.cancel()
+
+    async def begin(self, nursery: trio.Nursery) -> None:
+        """Be there, and take up what was left."""
+        with trio.CancelScope(shield=True):
+            try:
+                await nursery.start(self.run)
+                await recover(self.engine)
+            except Exception as error:
+                self.error = self.error or alone(error)
+        if self.error is not None:
+            self.body.cancel()
+            await trio.lowlevel.checkpoint()
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Be there until the shield is cancelled."""
+        try:
+            with self.shield:
+                await self.engine.run(task_status)
+        except BaseException as error:
+            self.error = alone(error)
+            self.body.cancel()
+            self.closing.cancel()
+        finally:
+            self.engine.lives.close()
