@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import frozen
 
-from detent.kernel import DamagedStore, DetentError, StoreFailed, Unconfirmed, Write
+from detent.kernel import DamagedStore, DetentError, StoreFailed, Unconfirmed, Verdict, Write
 from detent.tools.stores.sqlite.reading import Base
 from detent.tools.stores.sqlite.threads import Asked
 from detent.tools.stores.sqlite.writing import Clerk
@@ -32,7 +32,10 @@ HEARD = """
 
 @frozen
 class Order:
-    """A part of what is asked: all or none of it is done. `count` is how many verdicts it comes to, if it does."""
+    """Something besides writes that is asked: all or none of it is done.
+
+    `count` is how many verdicts it comes to, if it does.
+    """
 
     do: Callable[[Clerk], Any]
     count: int = 0
@@ -58,15 +61,14 @@ class Committer:
         self._path = path
 
     def work(self, batch: Sequence[Asked]) -> None:
-        """Answer: to a Write with a verdict, to some Orders with what each came to."""
-        if len(batch) == 1 and self._plain(batch[0]):
+        """Answer: to a batch of writes with their verdicts, to an Order with what it came to."""
+        if len(batch) == 1 and self._quick(batch[0]):
             return
         if self._all(batch):
             return
         for asked in batch:
             try:
-                answers = [self._one(order) for order in _orders(asked.what)]
-                _answer(asked, answers)
+                asked.answer = self._by_parts(asked.what)
             except Exception as error:
                 asked.error = told(self._path, error) if isinstance(error, sqlite3.Error) else error
 
@@ -75,49 +77,65 @@ class Committer:
         if self._clerk.has_erased:
             wait: int = self._base.execute("PRAGMA busy_timeout").fetchone()[0]
             self._base.execute(f"PRAGMA busy_timeout = {PATIENCE}")
-            with suppress(sqlite3.OperationalError):  # somebody reads it: later
+            with suppress(sqlite3.Error):  # somebody reads it: later
                 is_busy, *_ = self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 self._clerk.has_erased = bool(is_busy)
             self._base.execute(f"PRAGMA busy_timeout = {wait}")
 
-    def _plain(self, asked: Asked) -> bool:
+    def _quick(self, asked: Asked) -> bool:
         """Write what takes one statement, if it is such."""
-        if type(asked.what) is not Write:
+        if isinstance(asked.what, Order) or len(asked.what) != 1:
             return False
         try:
-            asked.answer = self._clerk.plain(asked.what)
-        except sqlite3.Error:
+            verdict = self._clerk.quick(asked.what[0])
+        except Exception:  # it is told when the same fails once more
             self._clerk.forget()
-        return asked.answer is not None
+            return False
+        asked.answer = None if verdict is None else (verdict,)
+        return verdict is not None
 
     def _all(self, batch: Sequence[Asked]) -> bool:
         """Write everything in one transaction, if that can be done."""
-        orders = [_orders(asked.what) for asked in batch]
-        if sum(map(len, orders)) == 1:
-            return False
         try:
-            answers = self._transact([order for some in orders for order in some])
+            answers = self._transact([asked.what for asked in batch])
         except Exception:  # whatever it was: each for itself
             return False
-        for asked, some in zip(batch, orders, strict=True):
-            _answer(asked, answers[: len(some)])
-            answers = answers[len(some) :]
+        for asked, answer in zip(batch, answers, strict=True):
+            asked.answer = answer
         return True
 
-    def _one(self, order: Order) -> Any:
-        try:
-            return self._transact([order])[0]
-        except sqlite3.OperationalError as error:
-            if not order.count or error.sqlite_errorcode & 0xFF in BEYOND_HELP:
-                raise
-            return [Unconfirmed(f"{self._path!r}: {error}")] * order.count
+    def _by_parts(self, what: Any) -> Any:
+        """Do what is asked, each part of it that is all or none in a transaction of its own."""
+        if isinstance(what, Order):
+            return self._unless_unsaid(what, what.count)
+        parts: dict[str, list[Write]] = {}
+        for write in what:
+            mark = f"run {write.run}" if write.together is None else f"mark {write.together}"
+            parts.setdefault(mark, []).append(write)
+        verdicts: dict[str, Verdict] = {}
+        for part in parts.values():
+            said = self._unless_unsaid(tuple(part), len(part))
+            verdicts |= {write.run: one for write, one in zip(part, said, strict=True)}
+        return tuple(verdicts[write.run] for write in what)
 
-    def _transact(self, orders: Sequence[Order]) -> list[Any]:
+    def _unless_unsaid(self, what: Any, count: int) -> Any:
+        """Do what is asked; if SQLite will not for a while, nobody can say what came of it."""
+        try:
+            return self._transact([what])[0]
+        except sqlite3.OperationalError as error:
+            if not count or error.sqlite_errorcode & 0xFF in BEYOND_HELP:
+                raise
+            return (Unconfirmed(f"{self._path!r}: {error}"),) * count
+
+    def _transact(self, asked: Sequence[Any]) -> list[Any]:
         base, clerk = self._base, self._clerk
         before = len(clerk.numbers)
         try:
             base.execute("BEGIN IMMEDIATE")
-            answers = [order.do(clerk) for order in orders]
+            answers = [
+                what.do(clerk) if isinstance(what, Order) else clerk.append(what) for what in asked
+            ]
+            clerk.flush()
             base.execute("COMMIT")
         except Exception:
             with suppress(sqlite3.Error):
@@ -128,18 +146,6 @@ class Committer:
             raise
         self.tidy()
         return answers
-
-
-def _orders(what: Any) -> Sequence[Order]:
-    if type(what) is Write:
-        group = (what,)
-        return (Order(lambda clerk: clerk.append(group), 1),)
-    orders: Sequence[Order] = what
-    return orders
-
-
-def _answer(asked: Asked, answers: list[Any]) -> None:
-    asked.answer = answers[0][0] if type(asked.what) is Write else answers
 
 
 class Ear:

@@ -171,7 +171,7 @@ class Visiting(Reading):
         """See Journal."""
         sent = tuple(deliveries)
         order = Order(partial(_deliver, sent), len(sent))
-        verdicts: Sequence[Verdict] = (await self._writer.ask((order,)))[0]
+        verdicts: Sequence[Verdict] = await self._writer.ask(order)
         for delivery, verdict in zip(sent, verdicts, strict=True):
             if isinstance(verdict, Committed):
                 self._tell([delivery.run])
@@ -199,32 +199,21 @@ class Driving(Visiting):
 
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
         """See Journal. Raises DamagedStore."""
-        if len(batch) == 1:
-            return (await self._writer.ask(batch[0]),)
         if len({write.run for write in batch}) != len(batch):
             raise WrongInput("a batch names each run once")
-        groups: dict[str, list[Write]] = {}
-        for write in batch:
-            mark = f"run {write.run}" if write.together is None else f"mark {write.together}"
-            groups.setdefault(mark, []).append(write)
-        orders = [Order(partial(_append, group), len(group)) for group in groups.values()]
-        answers = await self._writer.ask(orders)
-        verdicts: dict[str, Verdict] = {}
-        for group, said in zip(groups.values(), answers, strict=True):
-            for write, verdict in zip(group, said, strict=True):
-                verdicts[write.run] = verdict
-        return tuple(verdicts[write.run] for write in batch)
+        verdicts: tuple[Verdict, ...] = await self._writer.ask(tuple(batch))
+        return verdicts
 
     async def claim(self, runs: Iterable[str]) -> Mapping[str, int]:
         """See Journal. Raises StoreFailed."""
         order = Order(partial(_claim, tuple(runs)))
-        claimed: Mapping[str, int] = (await self._writer.ask((order,)))[0]
+        claimed: Mapping[str, int] = await self._writer.ask(order)
         return claimed
 
     async def erase(self, digests: Iterable[str]) -> int:
         """See Journal. What is erased is overwritten in the file. Raises StoreFailed."""
         order = Order(partial(_erase, frozenset(digests)))
-        count: int = (await self._writer.ask((order,)))[0]
+        count: int = await self._writer.ask(order)
         return count
 
 
@@ -242,10 +231,6 @@ def _machines(reader: Reader, runs: Sequence[str]) -> Mapping[str, tuple[str, st
 
 def _shapes(reader: Reader) -> tuple[tuple[str, str], ...]:
     return shapes(reader.base)
-
-
-def _append(group: Sequence[Write], clerk: Clerk) -> list[Verdict]:
-    return clerk.append(group)
 
 
 def _deliver(deliveries: Sequence[Delivery], clerk: Clerk) -> tuple[Verdict, ...]:

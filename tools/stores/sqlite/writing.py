@@ -105,27 +105,60 @@ class Clerk:
         self._base = base
         self._remembers = remembers
         self._runs: dict[str, Known] = {}
+        self._rows: list[tuple[int, bytes, bytes]] = []
         self._machines: dict[tuple[str, str, str], int] = {}
         self._outlines: set[str] = set()
         self.numbers: list[int] = []
-        """The numbers of what was put into inboxes by this connection, since somebody looked."""
+        """The numbers of what was put into inboxes by this connection, since somebody looked; if it remembers."""
         self.has_erased = False
         """Whether what was erased may still be in the write-ahead log."""
 
     def forget(self) -> None:
         """Read again what was remembered: something may not have been written."""
+        self._rows.clear()
         self._runs.clear()
         self._machines.clear()
         self._outlines.clear()
 
     # -- what is asked of it, inside a transaction
 
-    def append(self, group: Sequence[Write]) -> list[Verdict]:
-        """Write what is all or none: one verdict for each."""
-        if len(group) == 1:
-            verdict = self.plain(group[0])
-            if verdict is not None:
-                return [verdict]
+    def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
+        """See Journal. Call `flush` before the transaction ends."""
+        verdicts: dict[str, Verdict] = {}
+        marked: dict[str, list[Write]] = {}
+        for write in batch:
+            if write.together is not None:
+                marked.setdefault(write.together, []).append(write)
+        for write in batch:
+            if write.together is not None:
+                group = marked.pop(write.together, ())
+                said = self._all_or_none(group)
+                verdicts |= {write.run: one for write, one in zip(group, said, strict=True)}
+                continue
+            row = self._plain(write)
+            if row is None:
+                verdicts[write.run] = self._all_or_none((write,))[0]
+            else:
+                self._rows.append(row)
+                verdicts[write.run] = Committed(write.entries[0].seq, write.entries[0].hash)
+        return tuple([verdicts[write.run] for write in batch])
+
+    def flush(self) -> None:
+        """Write what is written together."""
+        if self._rows:
+            self._base.executemany(ENTRY, self._rows)
+            self._rows.clear()
+
+    def quick(self, write: Write) -> Verdict | None:
+        """Write one entry that nothing goes along with, in a transaction of its own; None if there is more to it."""
+        row = self._plain(write)
+        if row is None:
+            return None
+        self._base.execute(ENTRY, row)
+        return Committed(write.entries[0].seq, write.entries[0].hash)
+
+    def _all_or_none(self, group: Sequence[Write]) -> list[Verdict]:
+        """Write some, or none of them: one verdict for each."""
         judged = Group({write.run for write in group if write.header is not None})
         refused: dict[str, Verdict] = {}
         for write in group:
@@ -142,31 +175,6 @@ class Clerk:
             if write.header is not None:  # others of the group may send to it
                 self._begin(write, write.header)
         return [self._write(write) for write in group]
-
-    def plain(self, write: Write) -> Verdict | None:
-        """Write one entry that nothing goes along with, in a transaction of its own; None if there is more to it."""
-        if (
-            len(write.entries) != 1
-            or write.standing is not None
-            or write.entries[0].key is not None
-            or write.takes
-            or write.sends
-            or write.beside
-            or write.cells
-            or write.header is not None
-            or write.checkpoint is not None
-            or write.became is not None
-            or write.outlines
-        ):
-            return None
-        known = self._runs.get(write.run)
-        if known is None or known.epoch != write.epoch or (known.seq, known.hash) != write.after:
-            return None
-        entry = write.entries[0]
-        number = known.number * ENTRIES + entry.seq
-        self._base.execute(ENTRY, (number, bytes.fromhex(entry.hash), entry.body))
-        known.seq, known.hash = entry.seq, entry.hash
-        return Committed(entry.seq, entry.hash)
 
     def deliver(self, deliveries: Iterable[Delivery]) -> tuple[Verdict, ...]:
         """See Journal."""
@@ -194,6 +202,29 @@ class Clerk:
         self._base.execute("PRAGMA secure_delete = FAST").fetchall()
         self.has_erased = self.has_erased or count > 0
         return count
+
+    def _plain(self, write: Write) -> tuple[int, bytes, bytes] | None:
+        """The row of a write of one entry that nothing goes along with, if it is such and follows the last one."""
+        if (
+            len(write.entries) != 1
+            or write.standing is not None
+            or write.entries[0].key is not None
+            or write.takes
+            or write.sends
+            or write.beside
+            or write.cells
+            or write.header is not None
+            or write.checkpoint is not None
+            or write.became is not None
+            or write.outlines
+        ):
+            return None
+        known = self._runs.get(write.run)
+        if known is None or known.epoch != write.epoch or (known.seq, known.hash) != write.after:
+            return None
+        entry = write.entries[0]
+        known.seq, known.hash = entry.seq, entry.hash
+        return known.number * ENTRIES + entry.seq, bytes.fromhex(entry.hash), entry.body
 
     # -- whether it may be written
 
@@ -382,7 +413,8 @@ class Clerk:
         row = (known.number, delivery.key, spelled(delivery.event))
         number = self._base.execute(SEND, row).lastrowid
         assert number is not None  # a row was inserted
-        self.numbers.append(number)
+        if self._remembers:
+            self.numbers.append(number)
 
     # -- what is known
 
@@ -391,6 +423,7 @@ class Clerk:
         known = self._runs.get(run)
         if known is not None:
             return known
+        self.flush()
         row = self._base.execute(RUN, (run,)).fetchone()
         if row is None:
             return None
