@@ -60,8 +60,8 @@ from detent.kernel import (
     Key,
     Limiter,
     Limits,
-    Listed,
     LineFull,
+    Listed,
     Machine,
     Mistake,
     Moved,
@@ -124,6 +124,7 @@ from detent.kernel import (
     replay,
     stamped,
     versioned,
+    visit,
 )
 
 __all__ = [
@@ -247,4 +248,5 @@ __all__ = [
     "replay",
     "stamped",
     "versioned",
+    "visit",
 ]

@@ -28,6 +28,7 @@ floors, and each imports only from those below it. The file is long because it i
     scheduler
     asking, watching
     runs, adopting, batches, exporting
+    visitor
     system
 """
 
@@ -267,7 +268,7 @@ from detent.kernel.snapshot import (
 )
 from detent.kernel.stepper import advance, begin, recall, step
 from detent.kernel.steps import Broken, Bug, Deferred, Ignored, Moved, Rejected, Stepped
-from detent.kernel.system import Kernel, SystemClock, open_kernel
+from detent.kernel.system import Kernel, SystemClock, open_kernel, visit
 from detent.kernel.table import Node, Outline, Row, Table
 from detent.kernel.telling import (
     BreakerChanged,
@@ -315,6 +316,7 @@ from detent.kernel.telling import (
 from detent.kernel.upgrades import Obstacle, Upgrade
 from detent.kernel.values import FrozenMap, Json, canonical, digest, freeze
 from detent.kernel.vault import Beside, Key
+from detent.kernel.visitor import Visited, Visitor
 from detent.kernel.walker import Elapse, due, elapse, walk
 from detent.kernel.watching import Chunk, Gap, Seen, Sight, Watch
 from detent.kernel.wire import NoJson, Tree, parsed, spelled
@@ -553,6 +555,8 @@ __all__ = [
     "Unstorable",
     "Upgrade",
     "Verdict",
+    "Visited",
+    "Visitor",
     "Wait",
     "WaitClosed",
     "WaitOpened",
@@ -623,5 +627,6 @@ __all__ = [
     "unstorable",
     "verify_log",
     "versioned",
+    "visit",
     "walk",
 ]

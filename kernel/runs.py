@@ -129,6 +129,7 @@ class Run(Generic[D, R]):
     async def frame(self) -> Frame:
         """The same as a plain tree: also of a run whose machine has changed, or is not served here."""
         return await self._behind.frame_of(self.id)
+
     async def status(self) -> Listed:
         """How the run stands, as `kernel.runs` lists it, without loading it."""
         return await self._behind.listed_of(self.id)

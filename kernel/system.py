@@ -55,7 +55,7 @@ from detent.kernel.frames import Frame
 from detent.kernel.journal import Journal, MemoryJournal
 from detent.kernel.listing import Listed, ListedStatus, listed, listed_run
 from detent.kernel.policies import seed_of
-from detent.kernel.ports import Tap, World
+from detent.kernel.ports import Chance, Clock, Tap, World
 from detent.kernel.runs import Run
 from detent.kernel.scheduler import (
     Engine,
@@ -72,10 +72,12 @@ from detent.kernel.signals import Event, Receipt
 from detent.kernel.snapshot import End, Snapshot, Status
 from detent.kernel.stepper import begin
 from detent.kernel.upgrades import Obstacle, Upgrade
+from detent.kernel.vault import Key
+from detent.kernel.visitor import Visitor
 from detent.kernel.watching import Watch, as_written
 from detent.kernel.wire import spelled
 
-__all__ = ["Kernel", "SystemClock", "open_kernel"]
+__all__ = ["Kernel", "SystemClock", "open_kernel", "visit"]
 
 I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
 D = TypeVar("D")
@@ -144,6 +146,18 @@ async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["K
         raise kept.error from failure
     if failure is not None:
         raise failure
+
+
+def visit(
+    journal: Journal,
+    *machines: Definition[Any, Any, Any],
+    clock: Clock | None = None,
+    chance: Chance | None = None,
+    key: Key | None = None,
+) -> Visitor:
+    """Come to the runs of a journal that somebody else drives, or nobody at the moment. Raises IncompleteWorld."""
+    world = World(*machines, key=key)
+    return Visitor(world, journal, clock or SystemClock(), chance or Random())
 
 
 class Kernel:

@@ -8,7 +8,7 @@ from detent.kernel.scheduler.lives import Lives, inside
 from detent.kernel.scheduler.performing import Performing, alone
 from detent.kernel.scheduler.recovery import recover
 from detent.kernel.scheduler.replies import Bell, Reply
-from detent.kernel.scheduler.served import Served, Way, serve
+from detent.kernel.scheduler.served import Served, Way, known, serve
 
 __all__ = [
     "Bell",
@@ -23,6 +23,7 @@ __all__ = [
     "Way",
     "alone",
     "inside",
+    "known",
     "recover",
     "serve",
     "standing",

@@ -2,15 +2,19 @@
 
 Rule 1: a key is taken once: an event that was sent before is answered, and left out. Who has the key of something that
         is before him in line waits until that is stored, or not.
+Rule 2: of what was delivered a cancel goes first, the rest in the order in which it came.
+Rule 3: whatever was delivered is taken out of the inbox in its turn. What cannot be read, is about something that is
+        over, or is nothing that may come from outside, is noted and changes nothing.
 """
 
 from collections.abc import Sequence
 
+from detent.kernel.decisions import Cancelled, Halted, Resumed, Signal
 from detent.kernel.errors import Unreadable
 from detent.kernel.journal import Journal
 from detent.kernel.ports import Clock
 from detent.kernel.scheduler.live import Item, Live
-from detent.kernel.signals import Receipt
+from detent.kernel.signals import Event, Happened, Receipt
 
 __all__ = ["fresh"]
 
@@ -24,7 +28,11 @@ async def fresh(journal: Journal, clock: Clock, live: Live, limit: int) -> Seque
         if item.takes < 0:
             taken = {one.takes for one in items}
             delivered = await _delivered(journal, live, clock.now())
-            items += [one for one in delivered if one.takes not in taken]
+            waiting = [one for one in delivered if one.takes not in taken]
+            items += waiting[:limit]
+            if len(waiting) > limit:
+                live.line.appendleft(item)
+                break
         elif item.key is None or item.takes:
             items.append(item)
         elif item.key in keys:
@@ -45,8 +53,28 @@ async def _delivered(journal: Journal, live: Live, now: int) -> list[Item]:
     for sent in await journal.inbox(live.id):
         item = Item(at=now, key=sent.key, takes=sent.number)
         try:
-            item.signal = scribe.read_signal(sent.event, live.snapshot.effects, now)
+            item.signal = _from_outside(
+                live, scribe.read_signal(sent.event, live.snapshot.effects, now)
+            )
         except Unreadable as error:
             item.note = {"$undelivered": str(error)}
         items.append(item)
+    items.sort(key=lambda one: not isinstance(one.signal, Halted))
     return items
+
+
+def _from_outside(live: Live, signal: Signal) -> Signal:
+    """What was delivered, if it may be. Raises Unreadable."""
+    if isinstance(signal, Happened):
+        way = next(
+            live.served.ways[flight.form, flight.part_of(signal.effect)]
+            for flight in live.snapshot.effects
+            if flight.has(signal.effect)
+        )
+        may_come = way.kind in ("wait", "spawn")
+    else:
+        is_event = isinstance(signal, Event) and not isinstance(signal, Cancelled)
+        may_come = is_event or isinstance(signal, Halted | Resumed)
+    if not may_come:
+        raise Unreadable(f"{type(signal).__name__} is nothing that comes from outside")
+    return signal

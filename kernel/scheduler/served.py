@@ -21,7 +21,7 @@ from detent.kernel.signals import Returned
 from detent.kernel.stored import forms_of
 from detent.kernel.table import Table
 
-__all__ = ["Served", "Way", "serve"]
+__all__ = ["Served", "Way", "known", "serve"]
 
 WayKind: TypeAlias = Literal["call", "wait", "spawn", "send"]
 NONE: frozenset[type] = frozenset()
@@ -107,26 +107,44 @@ def _has_deadline(way: Way) -> bool:
 def serve(world: World) -> dict[str, Served]:
     """The machines of a world, and all that they spawn, by name. Raises IncompleteWorld with everything it lacks."""
     lacks: list[str] = []
+    served = _served(world, lacks)
+    for name, one in served.items():
+        lacks += _lacking(one.table, one.ways, world)
+        unsealed = one.recorder.unsealed
+        if unsealed and (world.journal is not None or world.store is not None):
+            lacks.append(f"{unsealed} of machine {name!r} is sealed: give World a key")
+    for kind, named in (("limiter", world.limiters), ("breaker", world.breakers)):
+        for name, policy in named.items():
+            lacks += [f"{kind} {name!r}: {mistake}" for mistake in policy.mistakes()]
+    _refuse(lacks)
+    return served
+
+
+def known(world: World) -> dict[str, Served]:
+    """The same for who performs nothing. Raises IncompleteWorld if two machines have the same name."""
+    lacks: list[str] = []
+    served = _served(world, lacks)
+    _refuse(lacks)
+    return served
+
+
+def _refuse(lacks: list[str]) -> None:
+    if lacks:
+        listed = "\n".join(f"  {one}" for one in dict.fromkeys(lacks))
+        raise IncompleteWorld(f"this world cannot run its machines:\n{listed}")
+
+
+def _served(world: World, lacks: list[str]) -> dict[str, Served]:
+    """The machines of a world, with who performs their effects, as far as somebody does."""
     handlers: dict[type, Handled] = {}
     for handled in world.handlers:
         if handled.effect in handlers:
             lacks.append(f"{handled.effect.__name__} has two handlers: keep one of them")
         handlers[handled.effect] = handled
-    tables = _tables(world, lacks)
     served: dict[str, Served] = {}
-    for name, table in tables.items():
-        recorder = Recorder(table, world.key, world.large)
+    for name, table in _tables(world, lacks).items():
         ways = {place: _way(form, world, handlers) for place, form in _forms(table)}
-        lacks += _lacking(table, ways, world)
-        if recorder.unsealed and (world.journal is not None or world.store is not None):
-            lacks.append(f"{recorder.unsealed} of machine {name!r} is sealed: give World a key")
-        served[name] = Served(table, recorder, ways)
-    for kind, named in (("limiter", world.limiters), ("breaker", world.breakers)):
-        for name, policy in named.items():
-            lacks += [f"{kind} {name!r}: {mistake}" for mistake in policy.mistakes()]
-    if lacks:
-        listed = "\n".join(f"  {one}" for one in dict.fromkeys(lacks))
-        raise IncompleteWorld(f"this world cannot run its machines:\n{listed}")
+        served[name] = Served(table, Recorder(table, world.key, world.large), ways)
     return served
 
 
