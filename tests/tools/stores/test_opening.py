@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -261,12 +263,16 @@ def test_nobody_else_drives_it_until_the_process_is_dead(tmp_path: Path) -> None
         assert driven(store, pages) == 4
 
 
-def test_where_nothing_may_be_written_there_is_reading(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that a process of another user may come to, as it may not to those of pytest."""
+    with TemporaryDirectory() as name:
+        yield Path(name)
+        Path(name).chmod(0o700)
+
+
+def test_where_nothing_may_be_written_there_is_reading(folder: Path) -> None:
     filled(folder / "runs.db", "a")
-    for above in (folder, tmp_path, *tmp_path.parents[:3]):
-        above.chmod(0o755)
     (folder / "runs.db").chmod(0o444)
     (folder / "runs.db.lock").chmod(0o444)
     folder.chmod(0o555)

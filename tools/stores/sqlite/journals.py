@@ -259,7 +259,7 @@ def _answering(base: Base, path: str) -> Work:
                 asked.error = told(path, error)
             except Exception as error:
                 asked.error = error
-            finally:
+            with suppress(sqlite3.Error):  # of what was only read nothing is lost
                 if base.in_transaction:
                     base.execute("ROLLBACK")
 
