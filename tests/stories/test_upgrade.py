@@ -105,73 +105,63 @@ def claims(
     names: Callable[[str], str] = str, wait: float = 9 * HOUR, guard: str = "data.n > 0"
 ) -> Machine[Claim, Claim, Claim]:
     """The machine, with a way of calling its states and effects, and rules."""
+    ways = ("looking", "paying", "asking", "many", "family")
+    return Machine(
+        "claim",
+        State(
+            names("open"),
+            On(Go, to=names("branch"), update=Claim.go),
+            After(wait, to=names("late")),
+        ),
+        State(
+            names("branch"),
+            *(
+                On(Go, to=names(way), when=f"event.n == {place}")
+                for place, way in enumerate(ways, 1)
+            ),
+            On(Go, to=names("both"), when=guard),
+        ),
+        *working(names),
+        State(
+            names("both"),
+            Region(
+                names("left"),
+                State(names("l"), After(HOUR, to=names("lend"))),
+                Final(names("lend")),
+            ),
+            Region(
+                names("right"), State(names("r"), On(Go, to=names("rend"))), Final(names("rend"))
+            ),
+            After(7 * HOUR, to=names("late")),
+            Done(to=names("last")),
+        ),
+        State(names("last"), On(Go, to=names("done"), update=Claim.go)),
+        Final(names("late")),
+        Final(names("done")),
+        data=Claim,
+    )
+
+
+def working(names: Callable[[str], str]) -> tuple[State[Claim], ...]:
+    """The states that do something: each is left for the last when that has an outcome."""
     look = Call(Look, Claim.look, name=names("look"))
     pay = Call(Pay, Claim.pay, name=names("pay"))
     looks: Each[Claim, int] = Each(Call(Look, name="one"), Claim.looks, name=names("looks"))
     ask: Wait[Claim, bool] = Wait(bool, "Is it right?", deadline=8 * HOUR, name=names("ask"))
     child: Spawn[Claim, Claim] = Spawn(expert, Claim.same, name=names("child"))
-    here = names
-    return Machine(
-        "claim",
-        State(
-            here("open"),
-            On(Go, to=here("branch"), update=Claim.go),
-            After(wait, to=here("late")),
-        ),
-        State(
-            here("branch"),
-            On(Go, to=here("looking"), when="event.n == 1"),
-            On(Go, to=here("paying"), when="event.n == 2"),
-            On(Go, to=here("asking"), when="event.n == 3"),
-            On(Go, to=here("many"), when="event.n == 4"),
-            On(Go, to=here("family"), when="event.n == 5"),
-            On(Go, to=here("both"), when=guard),
-        ),
-        State(
-            here("looking"),
-            On(look.returned, to=here("last"), update=Claim.hear),
-            On(look.failed, to=here("late")),
-            Defer(Go),
-            do=look,
-        ),
-        State(
-            here("paying"),
-            On(pay.returned | pay.in_doubt, to=here("last"), update=Claim.hear),
-            On(pay.failed, to=here("late")),
-            Defer(Go),
-            do=pay,
-        ),
-        State(
-            here("asking"),
-            On(ask.returned | ask.timed_out, to=here("last"), update=Claim.hear),
-            Defer(Go),
-            do=ask,
-        ),
-        State(
-            here("many"),
-            On(looks.settled, to=here("last"), update=Claim.hear),
-            Defer(Go),
-            do=looks,
-        ),
-        State(
-            here("family"),
-            On(child.ended, to=here("last"), update=Claim.hear),
-            Defer(Go),
-            do=child,
-        ),
-        State(
-            here("both"),
-            Region(
-                here("left"), State(here("l"), After(HOUR, to=here("lend"))), Final(here("lend"))
-            ),
-            Region(here("right"), State(here("r"), On(Go, to=here("rend"))), Final(here("rend"))),
-            After(7 * HOUR, to=here("late")),
-            Done(to=here("last")),
-        ),
-        State(here("last"), On(Go, to=here("done"), update=Claim.go)),
-        Final(here("late")),
-        Final(here("done")),
-        data=Claim,
+
+    def state(name: str, outcomes: Any, do: Any, *more: Any) -> State[Claim]:
+        heard: On[Claim] = On(outcomes, to=names("last"), update=Claim.hear)
+        made: State[Claim] = State(names(name), heard, *more, Defer(Go), do=do)
+        return made
+
+    late: Any = names("late")
+    return (
+        state("looking", look.returned, look, On(look.failed, to=late)),
+        state("paying", pay.returned | pay.in_doubt, pay, On(pay.failed, to=late)),
+        state("asking", ask.returned | ask.timed_out, ask),
+        state("many", looks.settled, looks),
+        state("family", child.ended, child),
     )
 
 

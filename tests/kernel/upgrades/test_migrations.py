@@ -24,8 +24,9 @@ def renamed(part: Any) -> Any:
     other = copy(part)
     if isinstance(part, State):
         fill(other, name=called(part.name), parts=tuple(map(renamed, part.parts)))
-    if getattr(part, "to", None) is not None:
-        fill(other, to=called(part.to))
+    to: str | None = getattr(part, "to", None)
+    if to is not None:
+        fill(other, to=called(to))
     return other
 
 
