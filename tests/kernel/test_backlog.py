@@ -236,7 +236,14 @@ class Made:
 
 
 class LateJournal(MemoryJournal):
-    """A journal that is given every entry of a run that began here as one that is to be made later."""
+    """A journal that is given every entry of a run that began here as one that is to be made later.
+
+    A writer who follows something else is told so by the hash, which is not compared where entries are made later.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads: dict[str, tuple[int, str]] = {}
 
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
         """See Journal."""
@@ -245,7 +252,8 @@ class LateJournal(MemoryJournal):
 
     def _late(self, write: Write) -> Write:
         is_new = write.header is not None and write.header.origin is None
-        if not (write.entries and (is_new or self.backlog(write.run) is not None)):
+        follows = is_new or write.after == self.heads.get(write.run)
+        if not (write.entries and follows and (is_new or self.backlog(write.run) is not None)):
             return write
         recorder: Any = None
         backlog = Backlog(recorder, write.header) if write.header is not None else None
@@ -256,7 +264,9 @@ class LateJournal(MemoryJournal):
         if isinstance(verdict, Committed) and not verdict.hash:
             loaded = await self.load(write.run)
             assert loaded is not None
-            return Committed(*loaded.head)
+            verdict = Committed(*loaded.head)
+        if isinstance(verdict, Committed):
+            self.heads[write.run] = (verdict.seq, verdict.hash)
         return verdict
 
 

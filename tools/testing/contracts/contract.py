@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from attrs import asdict, evolve
+from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -21,13 +21,13 @@ from detent.kernel import (
     Fenced,
     Fork,
     Happened,
-    RunStatus,
     Signal,
     Standing,
     Verdict,
     fork,
 )
 from detent.tools.testing.contracts.answers import CELLS, KEYS, RUNS, Answers
+from detent.tools.testing.contracts.asked import DUES, EACH_ALONE, MACHINES, SHAPES, STATUSES, Asked
 from detent.tools.testing.contracts.diary import (
     KEY,
     LONG,
@@ -53,7 +53,6 @@ from detent.tools.testing.contracts.model import Model, Wanted
 
 __all__ = ["JournalContract"]
 
-DUES = (0, 10, 20, 60_000_000)
 STANDINGS = (
     Standing("parked", 10),
     Standing("waiting", 20),
@@ -62,10 +61,6 @@ STANDINGS = (
     Standing("completed"),
     Standing("changed"),
 )
-STATUSES: tuple[RunStatus, ...] = (
-    *("running", "waiting", "parked", "ending", "inert", "changed", "completed"),
-)
-SHAPES = (TABLE.shape, PAD.table.shape, "a new shape")
 BECAME = (("a new shape", "new rules"), (TABLE.shape, "other rules"))
 EVENTS: tuple[Signal, ...] = (
     Read(),
@@ -92,7 +87,7 @@ wanteds = st.builds(
     held=st.none() | st.booleans(),
     mail=st.none() | st.booleans(),
     statuses=st.just(()) | st.lists(st.sampled_from(STATUSES), max_size=3).map(tuple),
-    machines=st.just(()) | st.sampled_from((("diary",), ("pad",), ("pad", "diary"), ("none",))),
+    machines=st.just(()) | st.sampled_from(MACHINES),
     shapes=st.just(()) | st.sampled_from((SHAPES[:1], SHAPES[1:], SHAPES[:2], ("none",))),
     after=st.sampled_from(("", "a", "b", "bb")),
     limit=st.sampled_from((1, 2, 1000)),
@@ -112,6 +107,7 @@ class JournalContract(RuleBasedStateMachine):
         self.open()
         self.model = Model()
         self.writers: list[Writer] = []
+        self.latest: dict[str, Writer] = {}
         self.frames: dict[str, dict[str, Any]] = {}
         self.logs: dict[str, list[bytes]] = {}
         self.seen: set[int] = set()
@@ -145,6 +141,11 @@ class JournalContract(RuleBasedStateMachine):
                 together = data.draw(st.sampled_from((None, None, "x", "x", "y")), "together")
                 batch[made.write.run] = evolve(made, write=evolve(made.write, together=together))
         self._append(list(batch.values()))
+
+    @rule(data=st.data())
+    def append_again(self, data: st.DataObject) -> None:
+        """The same: it is what is done most."""
+        self.append(data)
 
     @rule(given=st.lists(deliveries, max_size=3))
     def deliver(self, given: list[Delivery]) -> None:
@@ -192,17 +193,8 @@ class JournalContract(RuleBasedStateMachine):
 
     @rule(wanted=wanteds)
     def find(self, wanted: Wanted) -> None:
-        """Runs are asked for by how they stand."""
-        expected = self.model.find(wanted)
-
-        assert list(self.drive(self.journal.find(**asdict(wanted)))) == expected
-
-    @rule(after=st.integers(0, 3))
-    def look_ahead(self, after: int) -> None:
-        """Somebody asks when something is due."""
-        expected = self.model.next_due(DUES[after])
-
-        assert self.drive(self.journal.next_due(DUES[after])) == expected
+        """Runs are asked for by how they stand, page by page too, and for when something is due."""
+        self.drive(Asked(self.journal, self.model).check((*EACH_ALONE, wanted)))
 
     @invariant()
     def what_is_asked_is_answered(self) -> None:
@@ -220,9 +212,17 @@ class JournalContract(RuleBasedStateMachine):
             return begun(run, self._epoch(data, run), Diary(("first",)), recorder=recorder)
         if kind == "fork":
             return self._forked(data)
-        newest = st.sampled_from(self.writers[-1:])
-        writer = data.draw(newest | st.sampled_from(self.writers), "writer")
-        return self._going_on(data, writer)
+        return self._going_on(data, data.draw(self._writers(), "writer"))
+
+    def _writers(self) -> st.SearchStrategy[Writer]:
+        """Whoever owns a run and knows where it is, mostly, best of one for which something waits; else anybody."""
+        epochs = self.model.epochs
+        own = [
+            evolve(one, epoch=epochs.get(run, 0))
+            for run, one in self.latest.items()
+            for _ in range(2 if self.model.boxes.get(run) else 1)
+        ]
+        return st.sampled_from(own) | st.sampled_from(own) | st.sampled_from(self.writers)
 
     def _epoch(self, data: st.DataObject, run: str) -> int:
         late = data.draw(st.sampled_from((0, 0, 0, 1)), "late")
@@ -240,11 +240,10 @@ class JournalContract(RuleBasedStateMachine):
 
     def _going_on(self, data: st.DataObject, writer: Writer) -> Prepared:
         box = self.model.boxes.get(writer.run, [])
-        waiting = st.integers(0, min(2, len(box)))
-        taken = [*reversed(box)][: data.draw(waiting, "taken")]
-        signals: list[tuple[Signal, str | None]] = [
-            (SCRIBE.read_signal(one.event, ()), one.key) for one in taken
-        ]
+        taken = [*reversed(box)][: data.draw(st.sampled_from((1, 2, 0)), "taken")]
+        signals: list[tuple[Signal, str | None]] = []
+        if not data.draw(st.booleans(), "rejected"):
+            signals += [(SCRIBE.read_signal(one.event, ()), one.key) for one in taken]
         if data.draw(st.booleans(), "much"):
             signals += [(one, None) for one in data.draw(st.sampled_from(BURSTS))]
         events = st.tuples(st.sampled_from(EVENTS), st.none() | keys)
@@ -254,7 +253,7 @@ class JournalContract(RuleBasedStateMachine):
             signals = [(outcome[0], None), *signals]
         takes = [one.number for one in taken]
         none: list[int] = []
-        takes += data.draw(st.sampled_from([none] * 6 + [[10_000], takes[:1]]), "more takes")
+        takes += data.draw(st.sampled_from([none] * 12 + [[10_000], takes[:1]]), "more takes")
         made = writer.take(
             *signals,
             takes=tuple(takes),
@@ -263,7 +262,10 @@ class JournalContract(RuleBasedStateMachine):
             became=data.draw(st.sampled_from((None, None, *BECAME)), "became"),
         )
         stands = data.draw(st.sampled_from((None, None, *STANDINGS)), "stands")
-        return made if stands is None else evolve(made, write=evolve(made.write, standing=stands))
+        write = made.write if stands is None else evolve(made.write, standing=stands)
+        if data.draw(st.sampled_from((False,) * 6 + (True,)), "forged"):
+            write = evolve(write, after=(writer.now.seq, "00" * 32))
+        return evolve(made, write=write)
 
     def _cell(self, data: st.DataObject, name: str) -> Cell:
         late = data.draw(st.sampled_from((0, 0, 0, 1)), "late")
@@ -282,6 +284,7 @@ class JournalContract(RuleBasedStateMachine):
                 run, writer = made.write.run, made.writer
                 assert verdict == Committed(*writer.after)
                 self.writers.append(writer)
+                self.latest[run] = writer
                 self.frames[run] = SCRIBE.frame(writer.now)
                 self.logs.setdefault(run, []).extend(made.lines)
 
