@@ -3,7 +3,7 @@
 Everything below `scheduler` is pure: nothing reads a clock, a file, the environment or chance. The files stand on
 floors, and each imports only from those below it. The file is long because it is one list of names.
 
-    errors, wire
+    errors, wire, records
     values, differences, edits, vault
     applying
     names, shapes, signals, entries

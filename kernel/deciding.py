@@ -35,6 +35,7 @@ from detent.kernel.draft import Draft
 from detent.kernel.endings import UNFINISHED, broken, halting
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.layout import Layout
+from detent.kernel.records import but
 from detent.kernel.signals import Fired, Happened, Stopped
 from detent.kernel.snapshot import End, InLine, Pending, Snapshot, Timer
 from detent.kernel.steps import Moved, Rejected, Stepped
@@ -72,7 +73,7 @@ class Here:
     def note(self, signal: Signal, pending: Pending) -> Moved[Any]:
         """The answer to a decision that changes only what is under way."""
         seq = self.snapshot.seq + 1
-        return Moved(evolve(self.snapshot, seq=seq, at=self.at, pending=pending), signal)
+        return Moved(but(self.snapshot, seq=seq, at=self.at, pending=pending), signal)
 
 
 def decide(here: Here, signal: Signal) -> Stepped[Any]:
@@ -172,14 +173,14 @@ def _living(here: Here, signal: Signal, lives: Mapping[int, Life]) -> Moved[Any]
         flight.living(lives) if any(map(flight.has, lives)) else flight
         for flight in here.pending.effects
     )
-    return here.note(signal, evolve(here.pending, effects=effects))
+    return here.note(signal, but(here.pending, effects=effects))
 
 
 def _abandoned(here: Here, signal: Abandoned) -> Stepped[Any]:
     pending = here.pending
     if _in_flight(here.snapshot, signal.effect) is None or signal.effect in pending.abandoned:
         return here.refuse(signal, f"effect {signal.effect} is not in flight, or is given up")
-    return here.note(signal, evolve(pending, abandoned=(*pending.abandoned, signal.effect)))
+    return here.note(signal, but(pending, abandoned=(*pending.abandoned, signal.effect)))
 
 
 # -- the end
@@ -300,7 +301,7 @@ def _parked(here: Here, signal: Parked) -> Stepped[Any]:
     elif entry not in _waiting(pending):
         return here.refuse(signal, f"nothing waits of entry {entry} that could have broken")
     parked = evolve(signal, signal=None, entry=entry)
-    return here.note(signal, evolve(pending, parked=parked, line=line))
+    return here.note(signal, but(pending, parked=parked, line=line))
 
 
 def _waiting(pending: Pending) -> list[int]:
@@ -317,7 +318,7 @@ def _queued(here: Here, signal: Queued) -> Stepped[Any]:
     if why := _kept_out(here, signal.signal):
         return here.refuse(signal, why)
     waiting = InLine(signal.signal, here.snapshot.seq + 1)
-    return here.note(signal, evolve(pending, line=(*pending.line, waiting)))
+    return here.note(signal, but(pending, line=(*pending.line, waiting)))
 
 
 def _resumed(here: Here, signal: Resumed) -> Stepped[Any]:
@@ -327,11 +328,11 @@ def _resumed(here: Here, signal: Resumed) -> Stepped[Any]:
         return here.refuse(signal, "the run is not parked")
     line = pending.line
     if not signal.skip:
-        return here.note(signal, evolve(pending, parked=None))
+        return here.note(signal, but(pending, parked=None))
     if line and line[0].seq == parked.entry:
         return _skipped(here, signal, line[0].signal)
     kept = tuple(one for one in pending.deferred if one.seq != parked.entry)
-    return here.note(signal, evolve(pending, parked=None, deferred=kept))
+    return here.note(signal, but(pending, parked=None, deferred=kept))
 
 
 def _skipped(here: Here, signal: Resumed, broke: Signal) -> Stepped[Any]:

@@ -46,6 +46,7 @@ class Draft:
     """
 
     __slots__ = (
+        "alone",
         "at",
         "backwards",
         "before",
@@ -95,6 +96,7 @@ class Draft:
         self.queue: list[int | tuple[Fan, Settled[Any]]] = []
         self.working: dict[str, Node] = {}
         self.took: list[tuple[str, ...]] = []
+        self.alone: tuple[tuple[str, ...], ...] = ()
         self.ordered: list[Ordered] = []
         self.stopped: list[int] = []
 
@@ -108,6 +110,7 @@ class Draft:
             raise endless(self.table.machine.microsteps, self.took)
         if plan.took:
             self.took.append(plan.took)
+            self.alone = plan.alone
         for row in reversed(plan.updates) if self.backwards else plan.updates:
             self.data = updated(row, self.data, event, self.table.data)
         for name, states in plan.recorded:
@@ -163,8 +166,11 @@ class Draft:
         )
         seq = self.before.seq + 1
         after = Snapshot(self.layout.configuration, self.data, seq, self.at, pending, self.end)
-        ordered, stopped = tuple(self.ordered), tuple(self.stopped)
-        return Moved(after, signal, tuple(self.took), ordered, stopped, None, form)
+        took = self.alone if len(self.took) < 2 else tuple(self.took)
+        ordered: Any = self.effects  # most often it is the same, and what is kept once takes less
+        if len(self.ordered) != 1 or len(ordered) != 1 or self.ordered[0] is not ordered[0]:
+            ordered = tuple(self.ordered)
+        return Moved(after, signal, took, ordered, tuple(self.stopped), None, form)
 
     def fail(self, problem: Problem) -> None:
         """End the run: something happened that it has no answer to."""
@@ -331,7 +337,8 @@ class Draft:
             if not is_cut:
                 self._wait_for_background()
                 result = self.table.machine.result
-                self.end = evolve(end, value=resulting(result, self.data, self.table.name))
+                value = resulting(result, self.data, self.table.name)
+                self.end = End(end.status, value, end.failures)
         if not self.effects:
             self.timers = ()
             self.line = ()

@@ -7,17 +7,15 @@ Rule 2: one outcome among ten thousand costs about as much as one among ten.
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from attrs import evolve, frozen
-
 from detent.kernel.decisions import STARTED, Life
+from detent.kernel.records import Record, but
 from detent.kernel.signals import Event
 from detent.kernel.values import FrozenMap
 
 __all__ = ["Fan", "Flight", "Ordered"]
 
 
-@frozen(weakref_slot=False)
-class Ordered:
+class Ordered(Record, frozen=True):
     """One effect: which state ordered it, by which form, what, and when.
 
     `part` says which form of an Each gave the order. `stopping`: its state has been left, its outcome is awaited but
@@ -56,20 +54,19 @@ class Ordered:
 
     def living(self, lives: Mapping[int, Life]) -> "Ordered":
         """The effect when effects, by id, have come so far."""
-        return evolve(self, life=lives.get(self.id, self.life))
+        return but(self, life=lives.get(self.id, self.life))
 
     def stop(self, unsent: frozenset[int]) -> "tuple[Ordered | None, tuple[int, ...]]":
         """The effect once its state was left, and what the world is asked to stop. What is held never ran."""
         if self.id in unsent or self.life.held:
             return None, ()
-        return evolve(self, stopping=True), (self.id,)
+        return but(self, stopping=True), (self.id,)
 
 
 Heard: TypeAlias = tuple[tuple[tuple[int, Event], ...], ...]
 
 
-@frozen
-class Fan:
+class Fan(Record, frozen=True):
     """The effects of an Each. Their ids follow one another from `id`, in the order of the orders.
 
     `orders` says which of the forms gives each order, and what it orders; the first `begun` of them were given to
@@ -118,10 +115,10 @@ class Fan:
         if len(own) == 1:
             ((index, life),) = own.items()
             one = self.lives.drop(index) if life == STARTED else self.lives.set(index, life)
-            return evolve(self, lives=one)
+            return but(self, lives=one)
         every = {**self.lives, **own}
         kept = {index: life for index, life in every.items() if life != STARTED}
-        return evolve(self, lives=FrozenMap(kept))
+        return but(self, lives=FrozenMap(kept))
 
     def under_way(self) -> tuple[int, ...]:
         """The orders that were begun and have no outcome yet."""
@@ -163,7 +160,7 @@ class Fan:
         if begun == self.begun:
             return self, ()
         new = tuple(self._ordered(index) for index in range(self.begun, begun))
-        return evolve(self, begun=begun), new
+        return but(self, begun=begun), new
 
     def stop_others(self, stopped: Event) -> "tuple[Fan, tuple[int, ...]]":
         """The fan when an order has failed that takes the others with it, and what the world is asked to stop.
@@ -172,7 +169,7 @@ class Fan:
         """
         held = self._held()
         asking = [i for i in self.under_way() if not self.asked >> i & 1 and i not in held]
-        fan = evolve(self, asked=self.asked | sum(1 << i for i in asking), begun=len(self.orders))
+        fan = but(self, asked=self.asked | sum(1 << i for i in asking), begun=len(self.orders))
         for waiting in (*sorted(held), *range(self.begun, len(self.orders))):
             fan = fan.hear(waiting, stopped)
         return fan, tuple(self.id + i for i in asking)
@@ -188,11 +185,11 @@ class Fan:
         lives = self.lives
         if lives:
             lives = FrozenMap({i: life for i, life in lives.items() if open >> i & 1})
-        return evolve(self, open=open, asked=open, stopping=True, lives=lives), asking
+        return but(self, open=open, asked=open, stopping=True, lives=lives), asking
 
     def only_begun(self) -> "Fan":
         """The fan when no more orders begin: only those that were begun are open."""
-        return evolve(self, open=self.open & ((1 << self.begun) - 1))
+        return but(self, open=self.open & ((1 << self.begun) - 1))
 
     def _held(self) -> frozenset[int]:
         return frozenset(i for i, life in self.lives.items() if life.held)

@@ -57,6 +57,12 @@ class Plan:
     end: FinalStatus | None
     is_plain: bool
     """Only data and configuration change, and nothing follows by itself."""
+    alone: tuple[tuple[str, ...], ...] = field(init=False)
+    """What was taken, if nothing else is."""
+
+    @alone.default
+    def _one(self) -> tuple[tuple[str, ...], ...]:
+        return (self.took,)
 
 
 @frozen(eq=False)

@@ -25,6 +25,7 @@ from detent.kernel.entries import (
     write_header,
 )
 from detent.kernel.flights import Fan, Flight
+from detent.kernel.records import but
 from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.steps import Deferred, Ignored, Moved, Rejected, Stepped
@@ -123,14 +124,14 @@ class Recorder:
         if after.seq == before.seq:
             if key is None or not isinstance(stepped, Ignored):
                 return None
-            after = evolve(after, seq=before.seq + 1)
+            after = but(after, seq=before.seq + 1)
         signal: Any = stepped.signal
         event = self.scribe.write_signal(signal, before.pending.effects, after.at)
         return self._recorded(head, before, stepped, after, event, key)
 
     def note(self, head: Head, before: Snapshot[Any], event: dict[str, Tree], at: int) -> Recorded:
         """An entry that changes nothing: what happened to the run rather than in it."""
-        after = evolve(before, seq=before.seq + 1, at=max(before.at, at))
+        after = but(before, seq=before.seq + 1, at=max(before.at, at))
         entry = Entry(after.seq, after.at, event)
         return self._finished(head, before, after, entry)
 

@@ -12,6 +12,7 @@ from attrs import frozen
 from detent.kernel.decisions import Halted, HaltStatus, Parked, Signal
 from detent.kernel.definition import FinalStatus
 from detent.kernel.flights import Flight
+from detent.kernel.records import Record
 from detent.kernel.signals import Event, Problem
 from detent.kernel.values import FrozenMap
 
@@ -79,8 +80,7 @@ class End:
     abandoned: tuple[str, ...] = ()
 
 
-@frozen(weakref_slot=False)
-class Pending:
+class Pending(Record, frozen=True):
     """What a run has under way beside its position and its data.
 
     The first `offered` of the deferred events have been offered to the present configuration. `count` is how many
@@ -105,8 +105,7 @@ class Pending:
 NOTHING_PENDING = Pending()
 
 
-@frozen(weakref_slot=False)
-class Snapshot(Generic[Dk]):
+class Snapshot(Record, Generic[Dk], frozen=True):
     """One instant of a run.
 
     `configuration` names every active state in document order, outer before inner; `seq` counts the entries of the

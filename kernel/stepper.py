@@ -13,8 +13,6 @@ Left out on purpose: what an effect does, when a timer fires, and who is listeni
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from attrs import evolve
-
 from detent.kernel.calls import Broke, chosen, updated
 from detent.kernel.deciding import Here, decide, expected, halt, tried_again
 from detent.kernel.decisions import AttemptFailed, Halted, Signal
@@ -24,6 +22,7 @@ from detent.kernel.errors import BrokenBegin, WrongInput
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.layout import Layout, first_plan, lay_out
 from detent.kernel.names import shown
+from detent.kernel.records import but
 from detent.kernel.signals import Event, Fired, Happened, Settled
 from detent.kernel.snapshot import DEADLINE, LIMIT, Kept, Snapshot
 from detent.kernel.steps import Broken, Deferred, Ignored, Moved, Rejected, Stepped
@@ -104,7 +103,7 @@ def step(
     except Broke as broke:
         return Broken(snapshot, signal, broke.bug)
     if base is not snapshot and answered.snapshot is base:
-        return evolve(answered, snapshot=snapshot)
+        return but(answered, snapshot=snapshot)
     return answered
 
 
@@ -124,16 +123,16 @@ def recall(
     for place in range(pending.offered, len(pending.deferred)):
         kept = pending.deferred[place]
         left = pending.deferred[:place] + pending.deferred[place + 1 :]
-        base = evolve(snapshot, pending=evolve(pending, deferred=left, offered=place))
+        base = but(snapshot, pending=but(pending, deferred=left, offered=place))
         try:
             answered = _sent(table, base, layout, kept.event, now, backwards)
         except Broke as broke:
             return Broken(snapshot, kept.event, broke.bug, kept.seq)
         if isinstance(answered, Moved):
-            return evolve(answered, cause=kept.seq)
+            return but(answered, cause=kept.seq)
         if isinstance(answered, Ignored | Rejected):
-            after = evolve(base, seq=base.seq + 1, at=now)
-            return evolve(answered, snapshot=after, cause=kept.seq)
+            after = but(base, seq=base.seq + 1, at=now)
+            return but(answered, snapshot=after, cause=kept.seq)
     return None
 
 
@@ -147,10 +146,10 @@ def _from_line(
         return Broken(snapshot, oldest.signal, answered.bug, oldest.seq)
     after = answered.snapshot
     if isinstance(answered, Ignored | Rejected):
-        after = evolve(after, seq=after.seq + 1, at=at)
+        after = but(after, seq=after.seq + 1, at=at)
     rest = tuple(one for one in after.pending.line if one.seq != oldest.seq)
-    after = evolve(after, pending=evolve(after.pending, line=rest))
-    return evolve(answered, snapshot=after, cause=oldest.seq)
+    after = but(after, pending=but(after.pending, line=rest))
+    return but(answered, snapshot=after, cause=oldest.seq)
 
 
 def advance(
@@ -183,7 +182,7 @@ def _caught_up(snapshot: Snapshot[D]) -> Snapshot[D]:
     pending = snapshot.pending
     if pending.offered == len(pending.deferred):
         return snapshot
-    return evolve(snapshot, pending=evolve(pending, offered=len(pending.deferred)))
+    return but(snapshot, pending=but(pending, offered=len(pending.deferred)))
 
 
 def has_to_wait(snapshot: Snapshot[Any], signal: Signal) -> bool:
@@ -243,8 +242,8 @@ def _unanswered(
         waiting = (*pending.deferred, Kept(event, seq))
         is_last = pending.offered == len(pending.deferred)
         offered = len(waiting) if is_last else pending.offered
-        kept = evolve(pending, deferred=waiting, offered=offered)
-        return Deferred(evolve(snapshot, seq=seq, at=at, pending=kept), event)
+        kept = but(pending, deferred=waiting, offered=offered)
+        return Deferred(but(snapshot, seq=seq, at=at, pending=kept), event)
     name = type(event).__name__
     if cell.ladders:
         return Rejected(snapshot, event, f"no guard for {name} is true", layout.accepts())

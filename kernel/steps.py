@@ -14,6 +14,7 @@ from attrs import field, frozen
 from detent.kernel.decisions import AttemptFailed, Signal
 from detent.kernel.definition import outcome_name
 from detent.kernel.flights import Ordered
+from detent.kernel.records import Record
 from detent.kernel.signals import Fired, Happened, Problem
 from detent.kernel.snapshot import Snapshot
 
@@ -37,8 +38,7 @@ class Bug:
         return f"{self.place}: {self.role}{called}: {self.problem.kind}: {self.problem.message}"
 
 
-@frozen
-class Still:
+class Still(Record, frozen=True):
     """What an answer has in common with Moved when nothing moved: nothing was taken, ordered or stopped."""
 
     @property
@@ -57,8 +57,7 @@ class Still:
         return ()
 
 
-@frozen(weakref_slot=False)
-class Moved(Generic[Dk]):
+class Moved(Record, Generic[Dk], frozen=True):
     """The signal was handled. `took` names the rows of each microstep.
 
     `ordered` is what the world is to do next, `stopped` are the ids of effects that it is to stop.
@@ -81,8 +80,7 @@ class Moved(Generic[Dk]):
         return text + ordered if self.ordered else text
 
 
-@frozen
-class Ignored(Still, Generic[Dk]):
+class Ignored(Still, Generic[Dk], frozen=True):
     """The event was expected, and means nothing here."""
 
     snapshot: Snapshot[Dk]
@@ -93,8 +91,7 @@ class Ignored(Still, Generic[Dk]):
         return f"{_shown(self.signal)} ignored in {_position(self.snapshot)}"
 
 
-@frozen
-class Deferred(Still, Generic[Dk]):
+class Deferred(Still, Generic[Dk], frozen=True):
     """The event is kept until the machine comes to another state."""
 
     snapshot: Snapshot[Dk]
@@ -105,8 +102,7 @@ class Deferred(Still, Generic[Dk]):
         return f"{_shown(self.signal)} deferred in {_position(self.snapshot)}"
 
 
-@frozen
-class Rejected(Still, Generic[Dk]):
+class Rejected(Still, Generic[Dk], frozen=True):
     """The signal was refused: why, and which events would not have been."""
 
     snapshot: Snapshot[Dk]
@@ -119,8 +115,7 @@ class Rejected(Still, Generic[Dk]):
         return f"{_shown(self.signal)} rejected in {_position(self.snapshot)}: {self.why}"
 
 
-@frozen
-class Broken(Still, Generic[Dk]):
+class Broken(Still, Generic[Dk], frozen=True, gc=True):
     """The author's code raised, or gave what it must not. Nothing has happened; the signal is not lost."""
 
     snapshot: Snapshot[Dk]

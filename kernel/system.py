@@ -67,6 +67,7 @@ from detent.kernel.scheduler import (
     Served,
     inside,
     serve,
+    suspend,
 )
 from detent.kernel.signals import Event, Receipt
 from detent.kernel.snapshot import End, Snapshot, Status
@@ -449,7 +450,7 @@ class Kernel:
             return
         self._is_closed = True
         if how == "suspend":
-            await engine.suspend()
+            await suspend(engine)
         else:
             for live in tuple(engine.lives) if engine.is_open else ():
                 engine.put(live, Item(Halted("cancelled", "the kernel was cancelled")), first=True)

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
-from attrs import evolve
-
 from detent.kernel.codec import Misfit
 from detent.kernel.delta.differ import Differ, sequence, shorter
 from detent.kernel.delta.references import SHORT, Index, Places, referring
 from detent.kernel.edits import Edit
 from detent.kernel.errors import Unstorable
 from detent.kernel.flights import Fan, Flight, Ordered
+from detent.kernel.records import but
 from detent.kernel.scribe import Scribe, bits, write_timer
 from detent.kernel.shapes import Keyed, Many, Scalar
 from detent.kernel.snapshot import End, InLine, Kept, Pending, Snapshot, Timer
@@ -58,7 +57,7 @@ class Changes:
 
     def frame(self, snapshot: Snapshot[Any]) -> dict[str, Tree]:
         """The frame of a snapshot, in which orders and the end refer to the data where they say the same."""
-        bare = evolve(snapshot, pending=evolve(snapshot.pending, effects=(), line=()), end=None)
+        bare = but(snapshot, pending=but(snapshot.pending, effects=(), line=()), end=None)
         places = Places(self._codec, self._scribe.data, snapshot.data)
         effects = {str(flight.id): self._ordered(flight, places) for flight in snapshot.effects}
         return {

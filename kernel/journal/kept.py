@@ -80,8 +80,8 @@ class Kept:
     @property
     def place(self) -> tuple[int, str]:
         """Where the run is: without a hash, as long as its last entry has not been made."""
-        waiting = None if self.backlog is None else self.backlog.taken
-        return (waiting[-1].seq, "") if waiting else self.head
+        waiting = 0 if self.backlog is None else self.backlog.seq
+        return (waiting, "") if waiting else self.head
 
     # -- writing
 
@@ -110,7 +110,8 @@ class Kept:
         """Keep what is made into entries when somebody reads it."""
         for one in taken:
             backlog.taken.append(one)
-            self.take(one.key, one.seq)
+            if one.key is not None:
+                self.take(one.key, one.after.seq)
 
     def wait(self, backlog: Backlog) -> None:
         """Make entries when somebody reads them."""

@@ -95,6 +95,9 @@ class MemoryJournal:
         for run in runs:
             epoch = self._epochs.get(run, 0) + 1
             claimed[run] = self._epochs[run] = epoch
+            backlog = self.backlog(run)
+            if backlog is not None:
+                backlog.epoch = epoch
         return claimed
 
     async def load(self, run: str) -> Loaded | None:
@@ -301,8 +304,6 @@ class MemoryJournal:
             self._made(write.run)
         kept.add(write.entries)
         kept.mark(write.checkpoint)
-        if write.standing is not None:
-            kept.stand(write.standing, self._standings)
         kept.became = write.became or kept.became
         for number in write.takes:
             del self._inboxes[write.run][number]
@@ -315,8 +316,8 @@ class MemoryJournal:
         if kept.is_full:
             self._lay(kept, kept.forget())
             self._clear(kept.needless())
-        if write.standing is not None and write.standing.status not in LIVING:
-            self._end(write.run)
+        if write.standing is not None:
+            self.stand(write.run, write.standing)
         return Committed(*kept.place)
 
     def _lay(self, kept: Kept, beside: Iterable[Need]) -> None:
@@ -349,6 +350,12 @@ class MemoryJournal:
         self._epochs.pop(run, None)
         for child in self._ended.pop(run, ()):
             self._forget(child)
+
+    def stand(self, run: str, standing: Standing) -> None:
+        """How a run stands from now on: said by who owns it, and has put what happened into its backlog."""
+        self._runs[run].stand(standing, self._standings)
+        if standing.status not in LIVING:
+            self._end(run)
 
     def backlog(self, run: str) -> Backlog | None:
         """What has happened to a run and has no entries yet."""

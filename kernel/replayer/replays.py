@@ -10,7 +10,7 @@ The file is long because what is done to an entry depends on all that was read b
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias, TypeVar, get_args
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from detent.kernel.compiler import compile_machine
 from detent.kernel.decisions import AttemptFailed, Decision, Signal
@@ -21,6 +21,7 @@ from detent.kernel.entries import Checkpoint, Entry, Header, machine_after
 from detent.kernel.errors import BrokenBegin, NoSuchEntry, Unreadable, Unstorable, WrongInput
 from detent.kernel.frames import MADE_UP, Frame, followed, frame_at, opened, whole
 from detent.kernel.recorder import ANSWERS, Recorder
+from detent.kernel.records import but
 from detent.kernel.replayer.divergence import Divergence, compared, summary
 from detent.kernel.replayer.rows import Rows, rules_of
 from detent.kernel.runlog import Line, Torn, read_log
@@ -277,7 +278,7 @@ class _Replayer:
         if before is None:
             return self._begin(run, entry, event)
         if type(event) is dict and TAGS.isdisjoint(event):  # it changes but the number and the time
-            run.now = evolve(before, seq=entry.seq, at=entry.at)
+            run.now = but(before, seq=entry.seq, at=entry.at)
             if "$upgraded" in event:
                 self._upgrade(run, entry, before)
             return None
@@ -331,7 +332,7 @@ class _Replayer:
     ) -> Divergence | None:
         """Compare what came of it with what was recorded, and go on if it is the same."""
         if isinstance(stepped, Ignored) and stepped.cause is None and entry.key is not None:
-            stepped = evolve(stepped, snapshot=evolve(before, seq=entry.seq, at=entry.at))
+            stepped = but(stepped, snapshot=but(before, seq=entry.seq, at=entry.at))
         if stepped is None or isinstance(stepped, Broken) or stepped.snapshot.seq == before.seq:
             return self._compare(run, entry, signal, stepped, None)
         return self._go_to(run, entry, signal, stepped)

@@ -2,7 +2,7 @@
 
 from detent.kernel.scheduler.dues import standing
 from detent.kernel.scheduler.engine import Engine
-from detent.kernel.scheduler.hosted import Kept
+from detent.kernel.scheduler.hosted import Kept, suspend
 from detent.kernel.scheduler.live import Item, Live
 from detent.kernel.scheduler.lives import Lives, inside
 from detent.kernel.scheduler.performing import Performing, alone
@@ -27,4 +27,5 @@ __all__ = [
     "recover",
     "serve",
     "standing",
+    "suspend",
 ]

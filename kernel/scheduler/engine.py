@@ -15,10 +15,9 @@ from typing import Any
 
 import trio
 
-from detent.kernel.backlog import Taken
 from detent.kernel.decisions import Abandoned, AttemptFailed, Halted, Signal
 from detent.kernel.errors import KernelBug, KernelClosed, NoSuchRun, NotServed, RunLost
-from detent.kernel.journal import Committed, Conflict, Fenced, Journal, Verdict
+from detent.kernel.journal import Committed, Conflict, Fenced, Journal, Standing, Verdict
 from detent.kernel.policies import chance
 from detent.kernel.ports import Clock, World
 from detent.kernel.scheduler.alarms import Alarms
@@ -36,7 +35,6 @@ from detent.kernel.scheduler.turns import Shop, Turn, Unwritable
 from detent.kernel.signals import Event, Failed, Failure, Happened, Receipt, Returned, TimedOut
 from detent.kernel.stepper import step
 from detent.kernel.steps import Moved
-from detent.kernel.wire import Tree
 
 __all__ = ["Engine"]
 
@@ -191,6 +189,7 @@ class Engine:
         if (
             live.backlog is None
             or len(live.backlog.taken) >= live.backlog.most
+            or live.backlog.epoch != live.epoch
             or live.line
             or live.is_driven
             or live.is_gone
@@ -211,25 +210,37 @@ class Engine:
             type(stepped) is not Moved
             or len(stepped.ordered) > 1
             or stepped.stopped
-            or after.end is not None
             or after.pending.timers is not pending.timers
+            or (after.end is not None and (after.pending.effects or live.parent is not None))
         ):
             return NOT_DONE
         ordered = next(iter(stepped.ordered), None)
         following = None if ordered is None else live.served.ways[ordered.form, ordered.part]
         if following is None:
-            if len(live.flying) == 1:  # from now on it waits, and the index must say so
+            if (
+                len(live.flying) == 1 and after.end is None
+            ):  # from now on it waits, and the index must say so
                 return NOT_DONE
         elif not following.is_quick or self.gates.draining:
             return NOT_DONE
-        live.backlog.taken.append(Taken(before, stepped, None, None, None, after.at))
+        live.backlog.taken.append(stepped)
         live.snapshot = after
         del live.flying[effect]
         if self.lives.bells:
             self.lives.ring(live.id)
+        if after.end is not None:
+            self._is_over(live, Standing(after.end.status))
         if following is not None and ordered is not None:
             return True, self._begun(live, following, ordered.id, (ordered.order, 1, False))
         return True, None
+
+    def _is_over(self, live: Live, standing: Standing) -> None:
+        """A run has come to its end, and its journal has it in its backlog."""
+        journal: Any = self.journal
+        journal.stand(live.id, standing)
+        live.standing = standing
+        self.lives.set_alarm(live, None)
+        self.lives.rest(live)
 
     async def _slow(self, performing: Performing, event: Event) -> Performing | None:
         """Put what came of an effect into the line of its run, and drive it if nobody does."""
@@ -478,20 +489,6 @@ class Engine:
         desk: Any = self._desk
         performing = live.flying[effect] = Performing(desk, live, way, effect, what)
         return performing
-
-    async def suspend(self) -> None:
-        """Begin nothing more; what does not end in the kernel's grace is interrupted."""
-        self.gates.draining = self.lives.is_suspended = True
-        with trio.move_on_after(self.world.limits.grace):
-            while any(live.flying for live in self.lives):
-                await self.lives.rested.wait_beyond(self.lives.rested.count)
-        for live in tuple(self.lives):
-            if live.flying:
-                ids: list[Tree] = [*sorted(live.flying)]
-                for underway in tuple(live.flying.values()):
-                    underway.interrupt()
-                live.flying.clear()
-                self.put(live, Item(note={"$interrupted": ids}))
 
     async def _know_cells(self, names: Iterable[str]) -> None:
         wanted = list(names)

@@ -13,10 +13,12 @@ import trio
 from attrs import define, field
 
 from detent.kernel.scheduler.engine import Engine
+from detent.kernel.scheduler.live import Item
 from detent.kernel.scheduler.performing import alone
 from detent.kernel.scheduler.recovery import recover
+from detent.kernel.wire import Tree
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "suspend"]
 
 
 @define(eq=False)
@@ -60,3 +62,19 @@ class Kept:
             self.closing.cancel()
         finally:
             self.engine.lives.close()
+
+
+async def suspend(engine: Engine) -> None:
+    """Begin nothing more; what does not end in the kernel's grace is interrupted."""
+    lives = engine.lives
+    engine.gates.draining = lives.is_suspended = True
+    with trio.move_on_after(engine.world.limits.grace):
+        while any(live.flying for live in lives):
+            await lives.rested.wait_beyond(lives.rested.count)
+    for live in tuple(lives):
+        if live.flying:
+            ids: list[Tree] = [*sorted(live.flying)]
+            for underway in tuple(live.flying.values()):
+                underway.interrupt()
+            live.flying.clear()
+            engine.put(live, Item(note={"$interrupted": ids}))

@@ -116,6 +116,9 @@ class Live:
         """How it ended, with all that is told of it; of a run that is over."""
         ended: Any = self.snapshot.end
         pending = self.snapshot.pending
+        if not pending.doubts and not pending.abandoned:
+            whole: End = ended
+            return whole
         told: End = evolve(
             ended,
             in_doubt=tuple(f"{self.id}/{id}" for id in pending.doubts),

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 
 from detent.kernel.backlog import Taken
 from detent.kernel.decisions import (
@@ -32,6 +32,7 @@ from detent.kernel.journal import Delivery
 from detent.kernel.policies import seed_of
 from detent.kernel.ports import Clock
 from detent.kernel.recorder import NOWHERE
+from detent.kernel.records import but
 from detent.kernel.scheduler.dues import STOPPING, deadlines, held, waits_in_line
 from detent.kernel.scheduler.gates import Changed, Gates, Waiting
 from detent.kernel.scheduler.live import Barrier, Item, Live, Underway
@@ -198,7 +199,7 @@ class Turn:
         if self._is_over:
             return
         self.taken.append(Taken(self.now, None, note=tree, at=self.at))
-        self.now = evolve(self.now, seq=self.now.seq + 1, at=self.at)
+        self.now = but(self.now, seq=self.now.seq + 1, at=self.at)
 
     def _renew(self, renewal: Renewal) -> None:
         """Write that the machine has other rules from now on."""
@@ -283,8 +284,8 @@ class Turn:
             return self._broke(stepped, signal, key)
         after, kept = stepped.snapshot, stepped
         if isinstance(stepped, Ignored) and key is not None and after.seq == self.now.seq:
-            after = evolve(after, seq=after.seq + 1)
-            kept = evolve(stepped, snapshot=after)
+            after = but(after, seq=after.seq + 1)
+            kept = but(stepped, snapshot=after)
         if after.seq != self.now.seq:
             self.taken.append(Taken(self.now, kept, key, at=after.at))
             self.now = after

@@ -10,7 +10,7 @@ Left out on purpose: rows that wait for nothing. They are asked when something h
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from detent.kernel.calls import Broke, many_orders, one_order, seconds
 from detent.kernel.decisions import STARTED, Life
@@ -18,6 +18,7 @@ from detent.kernel.definition import Doing, Each, Spawn, Wait
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.frames import Frame
 from detent.kernel.layout import lay_out
+from detent.kernel.records import but
 from detent.kernel.scribe import scribe_of
 from detent.kernel.snapshot import Snapshot, Timer
 from detent.kernel.stored import forms_of
@@ -67,7 +68,7 @@ def migrated(
     snapshot = None if made is None else moving.tried("the run", moving.scribe.snapshot, made)
     if snapshot is not None:
         seq = snapshot.seq + 1
-        snapshot = evolve(snapshot, seq=seq, at=max(snapshot.at, at))
+        snapshot = but(snapshot, seq=seq, at=max(snapshot.at, at))
         snapshot = moving.tried("the run", moving.furnished, snapshot)
     if snapshot is None or moving.found:
         return tuple(moving.found)
@@ -330,8 +331,8 @@ class _Moving:
                     made = _ordered(node, form, snapshot, count)
                     effects.append(made)
                     count += len(made.orders) if isinstance(made, Fan) else 1
-        after = evolve(pending, effects=tuple(effects), timers=tuple(timers), count=count)
-        return evolve(snapshot, pending=after)
+        after = but(pending, effects=tuple(effects), timers=tuple(timers), count=count)
+        return but(snapshot, pending=after)
 
     def _known(self, node: Node) -> tuple[set[str], set[str]]:
         """The forms and the rows of a state for which the run has given orders, and begun timers."""
@@ -361,7 +362,7 @@ def _ordered(node: Node, given: Doing[Any], snapshot: Snapshot[Any], id: int) ->
     fan = Fan(id, node.name, form.key, orders, snapshot.at, (1 << len(orders)) - 1)
     fan, begun = fan.begin(form.at_most)
     calls = [one.id - id for one in begun if not isinstance(forms_of(form)[one.part], Wait)]
-    return evolve(fan, lives=FrozenMap(dict.fromkeys(calls, ADOPTED)))
+    return but(fan, lives=FrozenMap(dict.fromkeys(calls, ADOPTED)))
 
 
 def _is_alike(old: Any, form: Doing[Any]) -> bool:

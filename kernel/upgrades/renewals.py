@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from detent.kernel.backlog import Taken
 from detent.kernel.entries import Header
 from detent.kernel.recorder import Head, Recorded, Recorder
+from detent.kernel.records import but
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.table import Outline, Table
 from detent.kernel.wire import Tree
@@ -54,8 +55,8 @@ class Renewal:
         )
         edits: dict[str, Tree] = {str(id): {"1": [row]} for id, row in rows.items()}
         note: Tree = {"$upgraded": {"rules": [*self.rules]}}
-        pending = evolve(now.pending, timers=timers) if rows else now.pending
-        after = evolve(now, seq=now.seq + 1, at=at, pending=pending)
+        pending = but(now.pending, timers=timers) if rows else now.pending
+        after = but(now, seq=now.seq + 1, at=at, pending=pending)
         delta = {"timers": edits} if edits else {}
         return Renewed(now, None, note=note, at=at, after=after, delta=delta)
 

@@ -27,7 +27,8 @@ from detent.kernel import (
     scribe_of,
     step,
 )
-from detent.kernel.backlog import Backlog, Taken
+from detent.kernel.backlog import Backlog, Taken, after
+from detent.kernel.records import but
 from detent.kernel.wire import Tree
 from detent.tools.testing.contracts import check_journal
 from detent.tools.testing.contracts.diary import done
@@ -73,16 +74,16 @@ def stories(draw: st.DrawFn) -> Story:
     noted = 0
     for place, stepped in enumerate(recording.entries):
         key = draw(st.none() | st.just(f"k{place}"))
-        after = evolve(stepped.snapshot, seq=stepped.snapshot.seq + noted)
+        after = but(stepped.snapshot, seq=stepped.snapshot.seq + noted)
         changed: Any = stepped
-        answer = evolve(changed, snapshot=after)
+        answer = but(changed, snapshot=after)
         input = recording.walk.input
         taken.append(Taken(before, answer, None if before is None else key, input, at=after.at))
         before = after
         if draw(st.sampled_from([False, False, True])):
             note = draw(st.sampled_from(NOTES))
             taken.append(Taken(before, None, note=note, at=before.at))
-            before = evolve(before, seq=before.seq + 1)
+            before = but(before, seq=before.seq + 1)
             noted += 1
     return Story(recording, recorder, tuple(taken))
 
@@ -180,9 +181,9 @@ def test_what_cannot_be_written_stays_where_it_is() -> None:
     bad: Any = "many"
     steps: list[Any] = [begun]
     for number in (1, bad, 1):
-        steps.append(step(table, evolve(steps[-1].snapshot, data=Data()), Add(number)))
+        steps.append(step(table, but(steps[-1].snapshot, data=Data()), Add(number)))
     good = step(table, begun.snapshot, Add(1))
-    worse = evolve(good, snapshot=evolve(good.snapshot, seq=3, data=Data(n=bad)))
+    worse = but(good, snapshot=but(good.snapshot, seq=3, data=Data(n=bad)))
     backlog.taken += [
         Taken(None, begun, input=Data()),
         Taken(begun.snapshot, good),
@@ -196,7 +197,7 @@ def test_what_cannot_be_written_stays_where_it_is() -> None:
             made.extend(one.entry.seq for one in backlog.sealed())
 
     assert made == [1, 2]
-    assert [one.seq for one in backlog.taken] == [3, 4]
+    assert [after(one).seq for one in backlog.taken] == [3, 4]
 
 
 def test_a_skipped_beginning_is_a_checkpoint() -> None:
@@ -227,7 +228,7 @@ class Made:
     """An entry that was made already, as something that is to be made."""
 
     one: Recorded
-    seq: int
+    after: Snapshot[None]
     key: str | None
 
     def recorded(self, recorder: Recorder, header: Header, head: Head) -> Recorded:
@@ -277,7 +278,8 @@ def _made(write: Write, place: int) -> Made:
     is_last = place == len(write.entries) - 1
     beside = write.beside if is_last else ()
     now: Any = None
-    return Made(Recorded(now, entry, Head(entry.hash), beside, checkpoint), entry.seq, entry.key)
+    recorded = Recorded(now, entry, Head(entry.hash), beside, checkpoint)
+    return Made(recorded, Snapshot((), None, entry.seq), entry.key)
 
 
 def late(path: Path) -> MemoryJournal:

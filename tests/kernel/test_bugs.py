@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
-from attrs import evolve, frozen
+from attrs import frozen
 
 from detent import (
     After,
@@ -27,6 +27,7 @@ from detent import (
     compile_machine,
 )
 from detent.kernel import Fired, Happened, Snapshot, advance, begin, recall, step
+from detent.kernel.records import but
 
 any_machine: Any = Machine
 any_on: Any = On
@@ -262,7 +263,7 @@ def test_a_snapshot_of_another_machine_is_refused() -> None:
     now = begin(table, Data()).snapshot
 
     for strange in [("c",), (), ("a", "b"), ("b", "a"), ("",)]:
-        foreign = evolve(now, configuration=strange)
+        foreign = but(now, configuration=strange)
         answered = step(table, foreign, Go())
         assert isinstance(answered, Rejected)
         assert answered.why == "the snapshot is not one of machine 'm'"

@@ -17,6 +17,7 @@ from detent.kernel import (
     checked_recall,
     checked_step,
 )
+from detent.kernel.records import but
 from detent.tools.testing import Features, machines, walks
 from tests.settings import times
 
@@ -79,7 +80,7 @@ def test_an_update_that_changes_what_it_was_given_is_found() -> None:
 
 def test_data_that_cannot_be_stored_is_found_before_anything_is_done() -> None:
     table = data_table(lambda data, event: data)
-    smuggled = evolve(at_start(table), data=table.data([1]))
+    smuggled = but(at_start(table), data=table.data([1]))
 
     found = checked_step(table, smuggled, Go())
 

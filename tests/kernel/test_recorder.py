@@ -33,6 +33,7 @@ from detent.kernel import (
     step,
 )
 from detent.kernel.entries import chained
+from detent.kernel.records import but
 from detent.kernel.wire import spelled
 from tests.kernel.delta.logs import Made, recorded, walked
 from tests.settings import times
@@ -145,7 +146,7 @@ def test_what_is_ignored_with_a_key_is_an_entry_that_changes_nothing() -> None:
 
     assert told is not None
     assert (told.entry.seq, told.entry.answer, told.entry.delta) == (2, "ignored", {})
-    assert told.snapshot == evolve(begun().snapshot, seq=2)
+    assert told.snapshot == but(begun().snapshot, seq=2)
 
 
 def test_what_was_deferred_names_the_entry_that_deferred_it() -> None:
@@ -171,7 +172,7 @@ def test_a_note_changes_nothing_but_the_number_and_the_time() -> None:
 
     noted = RECORDER.note(before.head, before.snapshot, {"$recovered": 3}, 9)
 
-    assert noted.snapshot == evolve(before.snapshot, seq=2, at=9)
+    assert noted.snapshot == but(before.snapshot, seq=2, at=9)
     assert (noted.entry.event, noted.entry.delta) == ({"$recovered": 3}, {})
     assert noted.entry.hash == chained(before.head.hash, noted.entry.body) == noted.head.hash
     earlier = RECORDER.note(noted.head, noted.snapshot, {"$recovered": 4}, 5)

@@ -4,7 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from attrs import evolve, frozen
+from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +39,7 @@ from detent.kernel import (
     shape_of,
     walk,
 )
+from detent.kernel.records import but
 from detent.kernel.scribe import EMPTY, Scribe, bits, scribe_of
 from detent.kernel.wire import Tree, parsed, spelled
 from detent.tools.testing import values
@@ -259,7 +260,7 @@ def again(flight: Flight, scribe: Scribe = FANS) -> Flight:
 @st.composite
 def fans(draw: st.DrawFn) -> Fan:
     """A fan in the middle of its life."""
-    fan = evolve(FAN, orders=ORDERS * 3, open=(1 << 12) - 1, begun=0)
+    fan = but(FAN, orders=ORDERS * 3, open=(1 << 12) - 1, begun=0)
     for _ in range(draw(st.integers(0, 8))):
         if not fan.open:
             break

@@ -45,6 +45,7 @@ from detent.kernel import (
     elapse,
     walk,
 )
+from detent.kernel.records import but
 from examples.order import Add, Cart, Charge, Paid, Pay, ask, charge, order
 from tests.kernel.wide import All, Begun, Poked, wide
 
@@ -288,7 +289,7 @@ def test_of_a_run_that_is_parked_only_the_deadline_passes() -> None:
     first = begin(table, Seen(), 0, 9_000_000)
 
     assert [at for at, _ in due(table, first.snapshot)] == [1_000_000, 5_000_000, 9_000_000]
-    parked = evolve(first.snapshot, pending=evolve(first.snapshot.pending, parked=PARK))
+    parked = but(first.snapshot, pending=but(first.snapshot.pending, parked=PARK))
     assert due(table, parked) == ((9_000_000, Fired(1)),)
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from attrs import evolve
 
 from detent.kernel import (
     After,
@@ -29,6 +28,7 @@ from detent.kernel import (
     compile_machine,
     step,
 )
+from detent.kernel.records import but
 from tests.kernel.decisions.toys import (
     CANCEL,
     CANCELLED,
@@ -207,7 +207,7 @@ def test_what_is_stopping_and_waits_in_the_line_is_gone() -> None:
 def test_a_line_that_no_run_makes_is_dropped_as_well() -> None:
     run = parked(working(retried)).send(Queued(returned(1)))
     line = run.now.pending.line
-    twice = evolve(run.now, pending=evolve(run.now.pending, line=line + line))
+    twice = but(run.now, pending=but(run.now.pending, line=line + line))
 
     answer = step(run.table, twice, CANCEL)
 

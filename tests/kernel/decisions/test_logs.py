@@ -42,6 +42,7 @@ from detent.kernel import (
 )
 from detent.kernel.applying import applied
 from detent.kernel.edits import BadEdit
+from detent.kernel.records import but
 from detent.kernel.scribe import EMPTY
 from detent.kernel.wire import Tree, parsed, spelled
 from tests.kernel.decisions.logs import Log, attempt
@@ -222,7 +223,7 @@ def test_what_waited_and_was_not_taken_first_is_told() -> None:
 def evolve_line(told: Recorded) -> Any:
     """A snapshot of which somebody has lost the line."""
     now = told.snapshot
-    return evolve(now, pending=evolve(now.pending, line=()))
+    return but(now, pending=but(now.pending, line=()))
 
 
 def test_a_row_for_cancelled_that_is_gone_is_told() -> None:

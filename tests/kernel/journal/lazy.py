@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attrs import define, evolve
+from attrs import define
 
 from detent.kernel import (
     Committed,
@@ -18,6 +18,7 @@ from detent.kernel import (
     step,
 )
 from detent.kernel.backlog import Backlog, Taken
+from detent.kernel.records import but
 from detent.tools.testing.contracts.diary import RECORDER, TABLE, Diary, done, stands
 
 __all__ = ["Lazy"]
@@ -58,7 +59,7 @@ class Lazy:
     def note(self, text: str) -> "Lazy":
         """Something that changes nothing."""
         self.write((self.now.seq, ""), (Taken(self.now, None, note={"$said": text}),))
-        self.now = evolve(self.now, seq=self.now.seq + 1)
+        self.now = but(self.now, seq=self.now.seq + 1)
         return self
 
     def write(self, after: tuple[int, str] | None, later: tuple[Taken, ...], **more: Any) -> None:

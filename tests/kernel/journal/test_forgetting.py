@@ -19,6 +19,7 @@ from detent.kernel import (
     WrongInput,
     frame_of,
 )
+from detent.kernel.backlog import after
 from detent.tools.testing.contracts.diary import (
     KEY,
     LARGE,
@@ -106,7 +107,7 @@ def test_what_cannot_be_stored_is_told_to_whoever_reads_and_what_came_before_is_
 
     backlog = journal.backlog("a")
     assert backlog is not None
-    assert [one.seq for one in backlog.taken] == [run.now.seq - 1, run.now.seq]
+    assert [after(one).seq for one in backlog.taken] == [run.now.seq - 1, run.now.seq]
     assert journal.backlog("b") is None
 
 

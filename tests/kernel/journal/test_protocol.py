@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +26,7 @@ from detent.kernel import (
     standing_of,
     step,
 )
+from detent.kernel.records import but
 from detent.kernel.wire import spelled
 from detent.tools.testing.contracts.diary import (
     KEY,
@@ -127,7 +127,7 @@ def test_a_run_stands_as_its_snapshot_says() -> None:
 def test_a_run_that_is_ending_stands_so_until_all_has_stopped() -> None:
     reading = begun("a").writer.take((Read(), None)).writer.now
     closed = begun("b").writer.take((Closed(), None)).writer.now
-    ending = evolve(reading, end=closed.end)
+    ending = but(reading, end=closed.end)
 
     assert standing_of(ending, None) == Standing("ending", in_flight=True)
 
@@ -137,7 +137,7 @@ def test_a_run_that_is_parked_or_compensates_stands_so() -> None:
     parked = Parked("s", "update", "f", Problem("x"))
 
     def stands(**pending: Any) -> str:
-        return standing_of(evolve(now, pending=evolve(now.pending, **pending)), None).status
+        return standing_of(but(now, pending=but(now.pending, **pending)), None).status
 
     assert stands(parked=parked) == "parked"
     assert stands(halted=Halted("cancelled")) == "ending"

@@ -1,4 +1,7 @@
-"""Forks: a run that goes on from an entry of another, without touching it."""
+"""Forks: a run that goes on from an entry of another, without touching it.
+
+The file is long, as there are many choices to make.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -53,6 +56,7 @@ from detent.kernel import (
     verify_log,
     walk,
 )
+from detent.kernel.records import but
 from detent.kernel.values import moment
 from tests.kernel.replayer.corpus import Collected, logs, parcel
 from tests.kernel.replayer.runs import Recording, all_of, recordings, resumed
@@ -167,12 +171,12 @@ def test_a_run_is_forked_from_wherever_it_went_on(made: Recording, data: st.Data
 
 def later(now: Snapshot[Any], late: int) -> Snapshot[Any]:
     """A snapshot as it would be if everything had happened later."""
-    pending = evolve(
+    pending = but(
         now.pending,
         timers=tuple(evolve(one, due=one.due + late) for one in now.timers),
         effects=tuple(later_flight(one, late) for one in now.effects),
     )
-    return evolve(now, at=now.at + late, pending=pending)
+    return but(now, at=now.at + late, pending=pending)
 
 
 def later_flight(flight: Flight, late: int) -> Flight:
@@ -180,8 +184,8 @@ def later_flight(flight: Flight, late: int) -> Flight:
     lives = flight.lives if isinstance(flight, Fan) else {0: flight.life}
     moved = {at: evolve(one, until=one.until + late * bool(one.until)) for at, one in lives.items()}
     if isinstance(flight, Fan):
-        return evolve(flight, at=flight.at + late, lives=FrozenMap(moved))
-    return evolve(flight, at=flight.at + late, life=moved[0])
+        return but(flight, at=flight.at + late, lives=FrozenMap(moved))
+    return but(flight, at=flight.at + late, life=moved[0])
 
 
 @given(recordings(), st.data())

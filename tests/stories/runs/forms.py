@@ -37,6 +37,7 @@ from detent.kernel import (
     verify_log,
 )
 from detent.kernel.frames import followed
+from detent.kernel.records import but
 from detent.kernel.runlog import entry_line
 from detent.kernel.scheduler import serve
 from detent.kernel.scribe import EMPTY
@@ -328,7 +329,7 @@ def _once(told: Iterable[Told]) -> Iterator[Told]:
 
 def same_place(snapshot: Snapshot[Any]) -> Snapshot[Any]:
     """A snapshot apart from how many entries it took to come there."""
-    return evolve(snapshot, seq=0)
+    return but(snapshot, seq=0)
 
 
 # -- all forms
