@@ -27,7 +27,7 @@ from detent.kernel.recorder import Head, Recorded
 from detent.kernel.scheduler import Engine, Item, Served, standing
 from detent.kernel.signals import Event, Receipt, Returned
 from detent.kernel.snapshot import Status
-from detent.kernel.telling import kinds_from
+from detent.kernel.telling import find, kinds_from
 from detent.kernel.upgrades import Former, Migration, Obstacle, Upgrade, migrated
 from detent.kernel.values import moment
 from detent.kernel.wire import Tree
@@ -83,17 +83,17 @@ async def answer_later(
     frame: Any = frame_of(loaded, engine.world.key)
     former = await _former(engine, loaded)
     where = f"run {changed.run!r}: question {wait!r}"
-    flight = frame["effects"].get(str(wait))
+    flight = find(frame, wait, kinds_from(former.shape)) if type(wait) is int else None
     if flight is None:
         if type(wait) is int and 0 < wait < frame["count"]:
             raise AlreadyAnswered(f"{where} is not open any more")
         raise NoSuchWait(f"{where} has not been asked")
-    form = str(flight[1])
-    if kinds_from(former.shape)[form] != "Wait":
-        raise NoSuchWait(f"{where} is none: it is {form!r}")
+    if flight.kind != "Wait":
+        raise NoSuchWait(f"{where} is none: it is {flight.form!r}, a {flight.kind}")
     served = engine.served[changed.machine]
-    way = served.ways.get((form, 0))
-    if way is None or way.kind != "wait":
+    ways = [way for (form, _), way in served.ways.items() if form == flight.form]
+    way = next((way for way in ways if way.kind == "wait"), None)
+    if way is None:
         raise changed
     outcome = Returned(value, at=moment(engine.clock.now()))
     try:
@@ -109,10 +109,8 @@ async def cancel_later(engine: Engine, changed: RunChanged, key: str, reason: st
     written = scribe.write_signal(Halted("cancelled", reason), ())
     await _left_for(engine, changed.run, key, written)
     frame: Any = await frame_now(engine, changed.run)
-    if frame.get("parked") is not None:
-        return "parked"
     if frame["end"] is None:
-        return "ending" if frame.get("halted") is not None else "running"
+        return "parked" if "parked" in frame else "ending" if "halted" in frame else "running"
     status: Status = "ending" if frame["effects"] else frame["end"]["status"]
     return status
 

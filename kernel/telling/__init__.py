@@ -1,6 +1,7 @@
 """What an entry tells: the base events of a run, for people who watch it. docs/watching.md lists them."""
 
 from detent.kernel.telling.comparing import normal
+from detent.kernel.telling.flying import Flying, find
 from detent.kernel.telling.kinds import Kinds, kinds_from, kinds_of
 from detent.kernel.telling.teller import tell
 from detent.kernel.telling.told import (
@@ -57,6 +58,7 @@ __all__ = [
     "EventIgnored",
     "EventRejected",
     "EventTaken",
+    "Flying",
     "Kinds",
     "LetterDelivered",
     "LetterFailed",
@@ -80,6 +82,7 @@ __all__ = [
     "Told",
     "WaitClosed",
     "WaitOpened",
+    "find",
     "kinds_from",
     "kinds_of",
     "normal",

@@ -215,6 +215,8 @@ async def test_by_other_rules_a_run_goes_on_and_says_so_once() -> None:
     assert isinstance(sights[1], Seen)
     assert [type(one) for one in sights[1].told] == [RunUpgraded]
     assert list(verify_log(log)) == ["r"]
+    again = replay(log, OLD)
+    assert (again.entries, len(again.changed) > 0) == (2, True)
     assert fork(log, 2, "f").header.rules == compile_machine(RULES).rules
     assert fork(log, 1, "f").header.rules == compile_machine(OLD).rules
 
