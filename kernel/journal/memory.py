@@ -12,6 +12,7 @@ from attrs import evolve
 from detent.kernel.backlog import Backlog
 from detent.kernel.entries import Entry, read_checkpoint
 from detent.kernel.errors import NoSuchRun, WrongInput
+from detent.kernel.journal.dues import Dues
 from detent.kernel.journal.kept import Kept, Need
 from detent.kernel.journal.protocol import (
     Cell,
@@ -64,6 +65,7 @@ class MemoryJournal:
         self._outlines: dict[str, Outline] = {}
         self._epochs: dict[str, int] = {}
         self._standings: dict[Standing, Standing] = {}
+        self._dues = Dues(self._is_due)
         self._delivered = 0
         self._listeners: list[Callable[[str], None]] = []
 
@@ -145,7 +147,12 @@ class MemoryJournal:
         """See Journal."""
         wanted, served, shaped = frozenset(statuses), frozenset(machines), frozenset(shapes)
         found: list[tuple[str, Standing]] = []
-        for run in sorted(run for run in self._runs if run > after):
+        some: Iterable[str] = self._runs
+        if due_by is not None:
+            some = self._dues.until(due_by) & self._runs.keys()
+        elif mail:
+            some = self._inboxes.keys() & self._runs.keys()
+        for run in sorted(run for run in some if run > after):
             kept = self._runs[run]
             stands = kept.standing
             if (
@@ -162,8 +169,7 @@ class MemoryJournal:
 
     async def next_due(self, after: int) -> int | None:
         """See Journal."""
-        dues = (kept.standing.due for kept in self._runs.values())
-        return min((due for due in dues if due is not None and due > after), default=None)
+        return self._dues.after(after)
 
     async def shapes(self) -> tuple[tuple[str, str], ...]:
         """See Journal."""
@@ -320,6 +326,11 @@ class MemoryJournal:
             self.stand(write.run, write.standing)
         return Committed(*kept.place)
 
+    def _is_due(self, due: int, run: str) -> bool:
+        """Whether something of a run is due at a time."""
+        kept = self._runs.get(run)
+        return kept is not None and kept.due == due
+
     def _lay(self, kept: Kept, beside: Iterable[Need]) -> None:
         """Keep what lies beside a log, with the entry that needs it."""
         for one, seq in beside:
@@ -353,7 +364,11 @@ class MemoryJournal:
 
     def stand(self, run: str, standing: Standing) -> None:
         """How a run stands from now on: said by who owns it, and has put what happened into its backlog."""
-        self._runs[run].stand(standing, self._standings)
+        kept = self._runs[run]
+        before = kept.due
+        kept.stand(standing, self._standings)
+        if before != standing.due:
+            self._dues.put(run, before, standing.due)
         if standing.status not in LIVING:
             self._end(run)
 

@@ -248,13 +248,11 @@ class Lives:
 
     def _look(self, run: str) -> None:
         """It is time for a run, whatever the clock says: somebody may have set it back."""
-        if self.is_suspended:
-            return
-        alarm = self._due.pop(run, None)
         live = self._runs.get(run)
-        if live is not None:
-            live.due = None
-        self.tell(run, Item(at=max(self._alarms.now(), 0 if alarm is None else alarm.due)))
+        if self.is_suspended or live is None:
+            return
+        live.due = None
+        self.tell(run, Item(at=max(self._alarms.now(), self._due.pop(run).due)))
 
     # -- rest
 

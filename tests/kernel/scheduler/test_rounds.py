@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detent import After, Final, Kernel, Limits, Machine, On, State, Wait, handle
-from detent.kernel import Delivery, Loaded
+from detent.kernel import Delivery, Loaded, Standing
 from detent.tools.testing.virtual import run_virtually, virtually
 from tests.kernel.scheduler.toys import (
     Add,
@@ -182,6 +182,29 @@ async def test_what_is_due_of_a_machine_that_is_not_served_makes_nobody_go_round
     assert stands == {"o0": "waiting", "o1": "waiting", "o2": "waiting", "r": "completed"}
     assert set(journal.loaded) == {"r"}
     assert journal.rounds <= 4
+
+
+class Haunted(Counted):
+    """A journal that finds a run which is not there any more."""
+
+    async def find(self, **how: Any) -> Any:
+        """See Journal."""
+        found: Any = await super().find(**how)
+        return (("gone", Standing("running")), *found) if how.get("statuses") else found
+
+
+@virtually
+async def test_a_run_that_is_gone_when_it_is_its_turn_is_left_out() -> None:
+    journal = Haunted()
+
+    async def begin(kernel: Kernel) -> None:
+        await kernel.start(SLEEPER, Data(), id="r")
+
+    await left(journal, SLEEPER, act=begin)
+    async with opened(SLEEPER, journal=journal):
+        await trio.sleep(11)
+
+    assert [stands.status for _, stands in await journal.find()] == ["completed"]
 
 
 @virtually
