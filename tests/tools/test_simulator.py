@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detent import Call, Each, End, Final, Kernel, Limits, Machine, On, Retry, State, World, handle
-from detent.kernel import Context, replay
-from detent.tools.testing.simulator import Crash, Faults, FaultyJournal, Simulator
+from detent.kernel import Context, MemoryJournal, replay
+from detent.tools.testing.faults import Crash, Faults, Faulty
+from detent.tools.testing.simulator import Simulator
 from detent.tools.testing.virtual import run_virtually
 from tests.kernel.scheduler.toys import (
     Add,
@@ -140,9 +141,9 @@ def test_a_kernel_dies_at_every_commit_and_the_next_one_goes_on(moment: Any) -> 
 
 def test_a_commit_is_there_only_if_the_kernel_died_after_it() -> None:
     for moment in ("before", "after"):
-        journal = FaultyJournal(Simulator().chance, crash_at=(1, moment))
+        journal = Faulty(MemoryJournal(), Simulator().chance, crash_at=(1, moment))
 
-        async def act(kept: FaultyJournal = journal) -> int:
+        async def act(kept: Faulty = journal) -> int:
             with pytest.raises(Crash):
                 async with opened(ONE, handlers=HANDLERS, journal=kept) as kernel:
                     await kernel.start(ONE, Data(), id="r")

@@ -21,50 +21,50 @@ from detent.kernel import (
     Write,
 )
 
-__all__ = ["ReadOnly"]
+__all__ = ["ReadOnly", "Through"]
 
 
-class ReadOnly:
-    """A journal of which everything can be read, and into which nothing can be written."""
+class Through:
+    """A journal that gives everything on to the one inside, as it comes."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, inside: Journal) -> None:
+        self.inside = inside
 
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
-        """Refuse. Raises NotDriving."""
-        self._refuse("append entries")
+        """See Journal."""
+        return await self.inside.append(batch)
 
     async def claim(self, runs: Iterable[str]) -> Mapping[str, int]:
-        """Refuse. Raises NotDriving."""
-        self._refuse("own runs")
+        """See Journal."""
+        return await self.inside.claim(runs)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> tuple[Verdict, ...]:
-        """Refuse. Raises NotDriving."""
-        self._refuse("send")
+        """See Journal."""
+        return await self.inside.deliver(deliveries)
 
     async def erase(self, digests: Iterable[str]) -> int:
-        """Refuse. Raises NotDriving."""
-        self._refuse("erase")
+        """See Journal."""
+        return await self.inside.erase(digests)
 
     def listen(self, heard: Callable[[str], None]) -> None:
-        """See Journal. Nothing is delivered through this journal."""
-        self._journal.listen(heard)
+        """See Journal."""
+        self.inside.listen(heard)
 
     async def load(self, run: str) -> Loaded | None:
         """See Journal."""
-        return await self._journal.load(run)
+        return await self.inside.load(run)
 
     async def entries(self, run: str, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
         """See Journal."""
-        return await self._journal.entries(run, after, limit)
+        return await self.inside.entries(run, after, limit)
 
     async def holds(self, run: str, seq: int, hash: str) -> bool:
         """See Journal."""
-        return await self._journal.holds(run, seq, hash)
+        return await self.inside.holds(run, seq, hash)
 
     async def taken(self, run: str, key: str) -> int | None:
         """See Journal."""
-        return await self._journal.taken(run, key)
+        return await self.inside.taken(run, key)
 
     async def find(
         self,
@@ -85,35 +85,55 @@ class ReadOnly:
             **{"statuses": statuses, "machines": machines, "shapes": shapes},
             **{"after": after, "limit": limit},
         }
-        return await self._journal.find(**asked)
+        return await self.inside.find(**asked)
 
     async def next_due(self, after: int) -> int | None:
         """See Journal."""
-        return await self._journal.next_due(after)
+        return await self.inside.next_due(after)
 
     async def shapes(self) -> tuple[tuple[str, str], ...]:
         """See Journal."""
-        return await self._journal.shapes()
+        return await self.inside.shapes()
 
     async def machines(self, runs: Iterable[str]) -> Mapping[str, tuple[str, str]]:
         """See Journal."""
-        return await self._journal.machines(runs)
+        return await self.inside.machines(runs)
 
     async def inbox(self, run: str) -> tuple[Delivery, ...]:
         """See Journal."""
-        return await self._journal.inbox(run)
+        return await self.inside.inbox(run)
 
     async def cells(self, names: Iterable[str]) -> tuple[Cell, ...]:
         """See Journal."""
-        return await self._journal.cells(names)
+        return await self.inside.cells(names)
 
     async def beside(self, digests: Iterable[str]) -> Mapping[str, Beside]:
         """See Journal."""
-        return await self._journal.beside(digests)
+        return await self.inside.beside(digests)
 
     async def outline(self, digest: str) -> Outline | None:
         """See Journal."""
-        return await self._journal.outline(digest)
+        return await self.inside.outline(digest)
+
+
+class ReadOnly(Through):
+    """A journal of which everything can be read, and into which nothing can be written."""
+
+    async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
+        """Refuse. Raises NotDriving."""
+        self._refuse("append entries")
+
+    async def claim(self, runs: Iterable[str]) -> Mapping[str, int]:
+        """Refuse. Raises NotDriving."""
+        self._refuse("own runs")
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> tuple[Verdict, ...]:
+        """Refuse. Raises NotDriving."""
+        self._refuse("send")
+
+    async def erase(self, digests: Iterable[str]) -> int:
+        """Refuse. Raises NotDriving."""
+        self._refuse("erase")
 
     def _refuse(self, what: str) -> NoReturn:
         raise NotDriving(f"this journal is for reading: only who drives the store can {what}")

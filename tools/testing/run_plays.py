@@ -28,7 +28,9 @@ from detent.kernel import (
     Standing,
     WrongInput,
     digests_of,
+    frame_of,
     open_kernel,
+    scribe_of,
     shape_of,
 )
 from detent.tools.testing.echoes import echoing
@@ -197,11 +199,26 @@ class Play:
             self.unsure.remove((event, key))
             if receipt.status != "rejected":
                 self.stored.add(key)
+                if await self.world.journal.taken(run.id, key) is None:
+                    self.world.find("what is acknowledged is stored", f"nobody has {key}")
+        await self._compare(run)
+
+    async def _compare(self, run: Run[Any, Any]) -> None:
+        """Look whether a kernel knows what is stored: it may be behind, and never ahead."""
+        now = await run.snapshot()
+        loaded = await self.world.journal.load(run.id)
+        if loaded is None or now.seq > loaded.head[0]:
+            self.world.find("a kernel is never ahead of its store", f"entry {now.seq} is not there")
+        elif now.seq == loaded.head[0]:
+            scribe = scribe_of(self.world.family.table)
+            if scribe.frame(now) != frame_of(loaded, walk_key):
+                self.world.find("a kernel knows what is stored", f"entry {now.seq} says otherwise")
 
     async def _answer(self, run: Run[Any, Any], question: int, value: object) -> None:
         said = self.world.say(f"answer question {question}: {self._spelled(value)}")
         try:
             said.came = (await run.answer(question, value)).status
+            await self._compare(run)
         except (AlreadyAnswered, NoSuchWait) as error:
             said.came = f"{type(error).__name__}: {error}"
 
@@ -209,12 +226,14 @@ class Play:
         said = self.world.say(f"resume{', without what broke' if skip else ''}")
         try:
             await run.resume(skip=skip)
+            await self._compare(run)
         except WrongInput as error:
             said.came = str(error)
 
     async def _cancel(self, run: Run[Any, Any]) -> None:
         said = self.world.say("cancel")
         said.came = await run.cancel("drawn")
+        await self._compare(run)
         if said.came == "running":
             self.world.find("a run that was cancelled goes on no more", f"it is {said.came}")
 

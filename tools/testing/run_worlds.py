@@ -9,7 +9,7 @@ Left out on purpose: blocking handlers, whose threads are in nobody's order.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import trio
 from attrs import define, field, frozen
@@ -25,6 +25,7 @@ from detent.kernel import (
     Fails,
     Flight,
     Handled,
+    Journal,
     Limiter,
     Limits,
     MemoryJournal,
@@ -39,9 +40,9 @@ from detent.kernel import (
     unstorable,
 )
 from detent.tools.testing.drawing import Draw, index, one_in, pick
+from detent.tools.testing.faults import Faults, Faulty, Moment
 from detent.tools.testing.payloads import values
 from detent.tools.testing.reports import Found, walk_key
-from detent.tools.testing.simulator import Faults, FaultyJournal
 from detent.tools.testing.spelling import Speller
 from detent.tools.testing.virtual import VirtualClock
 
@@ -50,10 +51,11 @@ __all__ = ["Altered", "DrawnWorld", "Family", "Said"]
 T = TypeVar("T")
 AnyTable: TypeAlias = Table[Any, Any, Any]
 Altered: TypeAlias = Callable[[Handled], Handled]
-Moment: TypeAlias = Literal["before", "after"]
 
 MANY = 60  # calls after which no handler returns any more, so that no run goes on for ever
+MOST = 1_000_000  # entries: all that there are
 GRACE = 0.5
+WRONG_WITH_STORES = (Faults(), Faults(), Faults(lose=0.3), Faults(slow=0.3, refuse=0.1))
 SURE = "surely not done"
 PLANS: tuple[str, ...] = ("return",) * 4 + (SURE, "raise")
 
@@ -180,7 +182,7 @@ class DrawnWorld:
     found: Found | None = None
     stopped: BaseException | None = None
     under_way: dict[str, Said] = field(factory=dict[str, Said])
-    journal: MemoryJournal = field(init=False)
+    journal: Journal = field(init=False)
     _calls: int = 0
     _undone: set[str] = field(factory=set[str])
     _begun: set[str] = field(factory=set[str])
@@ -253,19 +255,20 @@ class DrawnWorld:
     @property
     def has_died(self) -> bool:
         """Whether the kernel has died at a commit."""
-        return isinstance(self.journal, FaultyJournal) and self.journal.is_dead
+        journal = self.journal
+        return isinstance(journal, Faulty) and (journal.is_dead or journal.has_failed)
 
     def revive(self) -> None:
         """Let another kernel take up what was written."""
         journal = self.journal
-        if isinstance(journal, FaultyJournal):
+        if isinstance(journal, Faulty):
             self.say(f"the kernel dies at commit {journal.commits}")
             journal.revive()
             self._deaths = [one for one in self._deaths if one[0] > journal.commits]
             journal.crash_at = self._deaths[0] if self._deaths else None
         self.under_way.clear()
 
-    def _drawn_journal(self) -> MemoryJournal:
+    def _drawn_journal(self) -> Journal:
         """A journal that keeps everything; most lose nothing, and let nobody die."""
         if self.one_in(2):
             return MemoryJournal(ended=None)
@@ -275,9 +278,9 @@ class DrawnWorld:
                 (1 + self.index(8), self.pick(moments)) for _ in range(1 + self.index(2))
             ]
             self._deaths = sorted(drawn)
-        faults = Faults(lose=self.pick((0.0, 0.0, 0.3)))
+        faults = self.pick(WRONG_WITH_STORES)
         first = self._deaths[0] if self._deaths else None
-        return FaultyJournal(Random(self.index(8)), faults, first)
+        return Faulty(MemoryJournal(ended=None), Random(self.index(8)), faults, first)
 
     def _limiter(self) -> Limiter:
         return Limiter(self.pick((1_000, 4, 1)), self.pick((1.0, 60.0)))
@@ -302,6 +305,9 @@ class DrawnWorld:
     async def _perform(self, kind: _Kind, order: Any, context: Context) -> Any:
         """Carry out an order, in the way that is drawn."""
         key = context.key
+        entries = await self.journal.entries(context.run, 0, MOST)
+        if not any(context.effect in entry.effects for entry in entries):
+            self.find("what is begun was stored before", f"no entry orders effect {key}")
         said = self._begins(kind, order, context)
         self.under_way[key] = said
         try:

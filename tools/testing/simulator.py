@@ -6,140 +6,53 @@
 Rule 1: what is simulated is the world (handlers' speed and failures, the journal's answers, crashes). The kernel, the
         step and the log are those that run in earnest.
 Rule 2: one seed, one log. What fails is found again with its seed.
-Rule 3: a crash is the end of a kernel at a commit, before or after it was written: nothing it does afterwards counts,
-        and the next kernel finds what was written.
+Rule 3: a kernel that has died, or whose store has failed, is followed by another, which finds what was written.
 Rule 4: blocking handlers are called where they are, without a thread: what threads do is in nobody's order.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import wraps
 from inspect import isawaitable
 from random import Random
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import trio
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
-from detent.kernel import (
-    Handled,
-    Kernel,
-    MemoryJournal,
-    Unconfirmed,
-    Verdict,
-    World,
-    Write,
-    open_kernel,
-)
+from detent.kernel import Handled, Kernel, MemoryJournal, Store, StoreFailed, World, open_kernel
+from detent.tools.testing.faults import Crash, Faults, Faulty, FaultyStore, Moment
 from detent.tools.testing.virtual import VirtualClock, run_virtually
 
-__all__ = ["Crash", "Faults", "FaultyJournal", "Moment", "Simulated", "Simulator"]
+__all__ = ["Crash", "Faults", "Moment", "Simulated", "Simulator"]
 
 T = TypeVar("T")
-Moment: TypeAlias = Literal["before", "after"]
-
-TURNS = 3  # a commit takes fewer turns of the loop than this
-
-
-class Crash(Exception):
-    """The process dies here."""
 
 
 class Simulated(Exception):
     """A failure that was thrown in."""
 
 
-@frozen
-class Faults:
-    """How often what goes wrong, each from 0 to 1, and how slow handlers are (in virtual seconds, at most).
-
-    `fail`: a handler raises instead of beginning; `crash`: a commit is the last thing a kernel does, written or not;
-    `lose`: nobody knows whether a commit was written; `delay`: how long a handler takes beside its own time.
-    """
-
-    fail: float = 0.0
-    crash: float = 0.0
-    lose: float = 0.0
-    delay: float = 0.0
-
-
-@define(eq=False)
-class FaultyJournal(MemoryJournal):
-    """A journal in memory whose commits take some turns of the loop, get lost, and are the last of their kernel.
-
-    `crash_at` says at which commit, counted from 1; without it, chance does, by the faults.
-    """
-
-    chance: Random
-    faults: Faults = Faults()
-    crash_at: tuple[int, Moment] | None = None
-    commits: int = 0
-    is_dead: bool = False
-
-    has_backlogs = False
-
-    def __attrs_pre_init__(self) -> None:
-        super().__init__()
-
-    async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
-        """See Journal. Raises Crash where the kernel that writes is to die, and to a kernel that should be dead."""
-        if self.is_dead:
-            raise Crash("after the crash")
-        for _ in range(self.chance.randrange(TURNS)):
-            await trio.lowlevel.checkpoint()
-        self.commits += 1
-        dies = self._dies()
-        if dies == "before":
-            self._die()
-        if self._happens(self.faults.lose):
-            if self._happens(0.5):
-                await super().append(batch)
-            return tuple(Unconfirmed("the answer was lost") for _ in batch)
-        verdicts = await super().append(batch)
-        if dies == "after":
-            self._die()
-        return verdicts
-
-    def revive(self) -> None:
-        """Another process has the journal now."""
-        self.is_dead = False
-        self.crash_at = None
-
-    def _happens(self, how_often: float) -> bool:
-        """Ask chance; it is not asked about what never happens."""
-        return how_often > 0 and self.chance.random() < how_often
-
-    def _dies(self) -> Moment | None:
-        if self.crash_at is not None:
-            number, moment = self.crash_at
-            return moment if number == self.commits else None
-        if self._happens(self.faults.crash):
-            return "before" if self._happens(0.5) else "after"
-        return None
-
-    def _die(self) -> None:
-        self.is_dead = True
-        raise Crash(f"at commit {self.commits}")
-
-
 @define(eq=False)
 class Simulator:
     """Runs a world in virtual time.
 
-    `journal` is what it has stored, `crashes` how often a kernel died.
+    `journal` is what it has stored, `crashes` how often a kernel died. Without a `store` all is kept in memory; a store
+    is opened by every kernel, and what is read of it in between is read where it is.
     """
 
     seed: int = 0
     faults: Faults = Faults()
     crash_at: tuple[int, Moment] | None = None
+    store: Store | None = None
     clock: VirtualClock = field(factory=VirtualClock, init=False)
     chance: Random = field(init=False)
-    journal: FaultyJournal = field(init=False)
+    journal: Faulty = field(init=False)
     crashes: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.chance = Random(self.seed)
-        self.journal = FaultyJournal(self.chance, self.faults, self.crash_at)
+        self.journal = Faulty(MemoryJournal(), self.chance, self.faults, self.crash_at)
 
     def run(self, world: World, scenario: Callable[[Kernel], Awaitable[T]]) -> T:
         """What a scenario comes to. After a crash it is begun again, with a kernel that takes up what was written.
@@ -152,7 +65,7 @@ class Simulator:
                 try:
                     async with self.open(world) as kernel:
                         return await scenario(kernel)
-                except* Crash:
+                except* (Crash, StoreFailed):
                     self.crashes += 1
                     self.journal.revive()
 
@@ -169,7 +82,8 @@ class Simulator:
         return World(
             *world.machines,
             handlers=[self._faulty(handled) for handled in world.handlers],
-            journal=self.journal,
+            journal=self.journal if self.store is None else None,
+            store=None if self.store is None else FaultyStore(self.store, self.journal),
             clock=self.clock,
             chance=self.chance,
             limiters=world.limiters,

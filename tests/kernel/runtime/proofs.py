@@ -5,19 +5,19 @@ Rule 1: it is read off the journal and trio's tree of tasks; nothing of a kernel
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any, get_args
 
 import trio
-from attrs import define, field
 
 from detent import World, replay
-from detent.kernel import Entry, MemoryJournal, Recorder, Verdict, Write, opening_lines
+from detent.kernel import Entry, Journal, MemoryJournal, Recorder, Verdict, Write, opening_lines
 from detent.kernel.frames import followed
 from detent.kernel.runlog import entry_line
 from detent.kernel.scheduler import serve
 from detent.kernel.scribe import EMPTY
 from detent.kernel.snapshot import EndStatus
-from detent.tools.testing.simulator import FaultyJournal
+from detent.tools.testing.faults import Faulty
 
 __all__ = ["Witness", "all_tasks", "check_everything", "end_of", "outcomes_of", "workers"]
 
@@ -30,11 +30,12 @@ def _ends() -> frozenset[str]:
 ENDS = _ends()
 
 
-@define(eq=False)
-class Witness(FaultyJournal):
+class Witness(Faulty):
     """A journal that sees, after every commit, whether parents and children agree."""
 
-    disagreements: list[str] = field(factory=list[str])
+    def __init__(self, chance: Random) -> None:
+        super().__init__(MemoryJournal(), chance)
+        self.disagreements: list[str] = []
 
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
         """See Journal."""
@@ -49,7 +50,7 @@ class Witness(FaultyJournal):
         return verdicts
 
 
-async def check_everything(journal: MemoryJournal, world: World) -> None:
+async def check_everything(journal: Journal, world: World) -> None:
     """Every run of a journal has ended once, agrees with its children, and replays."""
     runs = [run for run, _ in await journal.find()]
     for run in runs:
@@ -79,7 +80,7 @@ def _check_told(run: str, entries: Sequence[Entry], parents: Sequence[Entry]) ->
     assert told[0]["status"] == end_of(entries)["status"], run
 
 
-async def _check_replay(journal: MemoryJournal, world: World, runs: Sequence[str]) -> None:
+async def _check_replay(journal: Journal, world: World, runs: Sequence[str]) -> None:
     served = serve(world)
     for root in (run for run in runs if "/" not in run):
         lines: list[bytes] = []

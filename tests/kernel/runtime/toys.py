@@ -32,10 +32,10 @@ from detent import (
     handle,
     open_kernel,
 )
-from detent.kernel import Entry
+from detent.kernel import Entry, MemoryJournal
 from detent.kernel.journal import frame_of
 from detent.kernel.ports import Clock
-from detent.tools.testing.simulator import Crash, FaultyJournal
+from detent.tools.testing.faults import Crash, Faulty
 from detent.tools.testing.virtual import VirtualClock
 
 __all__ = [
@@ -287,7 +287,7 @@ class Stage:
     machines: tuple[Machine[Any, Any, Any], ...]
     handlers: list[Any]
     options: dict[str, Any] = field(factory=dict[str, Any])
-    journal: FaultyJournal = field(factory=lambda: FaultyJournal(Random(0)))
+    journal: Faulty = field(factory=lambda: Faulty(MemoryJournal(), Random(0)))
     wall: Clock | None = None
 
     def world(self) -> World:
