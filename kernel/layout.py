@@ -60,9 +60,8 @@ class Plan:
     alone: tuple[tuple[str, ...], ...] = field(init=False)
     """What was taken, if nothing else is."""
 
-    @alone.default
-    def _one(self) -> tuple[tuple[str, ...], ...]:
-        return (self.took,)
+    def __attrs_post_init__(self) -> None:
+        fill(self, alone=(self.took,))
 
 
 @frozen(eq=False)

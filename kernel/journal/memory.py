@@ -49,6 +49,7 @@ class MemoryJournal:
     """
 
     has_backlogs = True
+    at_once: Callable[[Write], Verdict | None] | None = None
 
     def __init__(self, *, ended: int | None = 1_000, entries: int | None = None) -> None:
         for name, most in (("ended", ended), ("entries", entries)):

@@ -171,6 +171,12 @@ class Loaded:
 class Journal(Protocol):
     """What a store does for a kernel. Bytes are kept as they are given; nothing in them is looked at."""
 
+    at_once: Callable[[Write], Verdict | None] | None
+    """Writes one entry without waiting for anything that takes long, where a journal can do that.
+
+    None, if it cannot be done now: then nothing was written, and it is to be appended.
+    """
+
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
         """Write what is to be written of some runs, each named once: one verdict for each, in the same order."""
         ...

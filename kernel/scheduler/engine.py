@@ -17,7 +17,7 @@ import trio
 
 from detent.kernel.decisions import Abandoned, AttemptFailed, Halted, Signal
 from detent.kernel.errors import KernelBug, KernelClosed, NoSuchRun, NotServed, RunLost
-from detent.kernel.journal import Committed, Conflict, Fenced, Journal, Standing, Verdict
+from detent.kernel.journal import Committed, Conflict, Fenced, Journal, Verdict
 from detent.kernel.policies import chance
 from detent.kernel.ports import Clock, World
 from detent.kernel.scheduler.alarms import Alarms
@@ -31,17 +31,15 @@ from detent.kernel.scheduler.onlookers import Onlookers
 from detent.kernel.scheduler.performing import Desk, Hand, Performing, alone
 from detent.kernel.scheduler.rounds import Rounds
 from detent.kernel.scheduler.served import Served, Way
+from detent.kernel.scheduler.shortcuts import Shortcuts
 from detent.kernel.scheduler.turns import Shop, Turn, Unwritable
-from detent.kernel.signals import Event, Failed, Failure, Happened, Receipt, Returned, TimedOut
-from detent.kernel.stepper import step
-from detent.kernel.steps import Moved
+from detent.kernel.signals import Event, Failed, Failure, Happened, Receipt, TimedOut
 
 __all__ = ["Engine"]
 
 PATIENCE, LONGEST_PATIENCE = 0.05, 5.0
 """Seconds before a store that did not take something is asked again: doubled each time, up to the longest."""
 BREATH = 10  # turns of one run after which others have theirs, also where a journal answers at once
-NOT_DONE = (False, None)
 
 
 class Engine:
@@ -67,6 +65,8 @@ class Engine:
         if world.limits.runs is not None:
             self.lives.resting = lambda run: self._let_in(self.gates.runs.leave(run))
         self.chunked: Callable[[Performing, object], None] = lambda performing, chunk: None
+        parts_of = (self.journal, self.clock, self.lives, self.gates, self.onlookers)
+        self._shortcuts = Shortcuts(*parts_of, self._begun)
         self._ledger = Ledger(self.journal, self.clock)
         self._shop = Shop(served, self.gates, self.clock)
         self._send = send
@@ -174,73 +174,10 @@ class Engine:
             hand.event = event = await performing.perform()
             if performing.is_abandoned or hand.scope.cancel_called:
                 return
-            hand.is_done, following = self._quick(performing, event)
+            hand.is_done, following = self._shortcuts.take(performing, event)
             if following is None:
                 return
             hand.performing, hand.event = following, None
-
-    def _quick(self, performing: Performing, event: Event) -> tuple[bool, Performing | None]:
-        """Step an outcome of which nothing follows but that at most one effect begins. Whether it was such.
-
-        What is done here is what `_slow` does, without all that has nothing to do. If it was none, nothing was done.
-        """
-        live, way, before = performing.live, performing.way, performing.live.snapshot
-        pending = before.pending
-        if (
-            live.backlog is None
-            or len(live.backlog.taken) >= live.backlog.most
-            or live.backlog.epoch != live.epoch
-            or live.line
-            or live.is_driven
-            or live.is_gone
-            or live.barriers
-            or not way.is_quick
-            or performing.stopping
-            or (way.retry is not None and event.__class__ is not Returned)
-            or pending.parked is not None
-            or pending.deferred
-        ):
-            return NOT_DONE
-        effect = performing.effect
-        signal = Happened(effect, event)
-        at = performing.ended or self.clock.now()
-        stepped = step(live.served.table, before, signal, at)
-        after = stepped.snapshot
-        if (
-            type(stepped) is not Moved
-            or len(stepped.ordered) > 1
-            or stepped.stopped
-            or after.pending.timers is not pending.timers
-            or (after.end is not None and (after.pending.effects or live.parent is not None))
-        ):
-            return NOT_DONE
-        ordered = next(iter(stepped.ordered), None)
-        following = None if ordered is None else live.served.ways[ordered.form, ordered.part]
-        if following is None:
-            if (
-                len(live.flying) == 1 and after.end is None
-            ):  # from now on it waits, and the index must say so
-                return NOT_DONE
-        elif not following.is_quick or self.gates.draining:
-            return NOT_DONE
-        live.backlog.taken.append(stepped)
-        live.snapshot = after
-        del live.flying[effect]
-        if self.lives.bells:
-            self.lives.ring(live.id)
-        if after.end is not None:
-            self._is_over(live, Standing(after.end.status))
-        if following is not None and ordered is not None:
-            return True, self._begun(live, following, ordered.id, (ordered.order, 1, False))
-        return True, None
-
-    def _is_over(self, live: Live, standing: Standing) -> None:
-        """A run has come to its end, and its journal has it in its backlog."""
-        journal: Any = self.journal
-        journal.stand(live.id, standing)
-        live.standing = standing
-        self.lives.set_alarm(live, None)
-        self.lives.rest(live)
 
     async def _slow(self, performing: Performing, event: Event) -> Performing | None:
         """Put what came of an effect into the line of its run, and drive it if nobody does."""

@@ -27,6 +27,9 @@ __all__ = ["ReadOnly", "Through"]
 class Through:
     """A journal that gives everything on to the one inside, as it comes."""
 
+    at_once: Callable[[Write], Verdict | None] | None = None
+    """Everything is appended, so that whoever changes that has changed all."""
+
     def __init__(self, inside: Journal) -> None:
         self.inside = inside
 

@@ -1,6 +1,7 @@
 """The journals of a file: who drives it, who visits it, and who only reads.
 
-Rule 1: all that is asked is asked of threads: no task of the loop waits for a disk.
+Rule 1: all that is asked is asked of threads, but for what takes less time than to ask: no task of the loop waits for
+        a disk.
 Rule 2: what was acknowledged is read from then on, by every connection.
 """
 
@@ -8,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from threading import Lock
 from typing import Any, NoReturn
 
 from detent.kernel import (
@@ -27,6 +29,7 @@ from detent.kernel import (
 )
 from detent.tools.stores.sqlite.committing import Committer, Ear, Order, told
 from detent.tools.stores.sqlite.finding import Wanted, find, machines, next_due, shapes
+from detent.tools.stores.sqlite.prompt import Prompt
 from detent.tools.stores.sqlite.reading import Base, Reader
 from detent.tools.stores.sqlite.threads import Asked, Desk, Work
 from detent.tools.stores.sqlite.writing import Clerk
@@ -38,6 +41,8 @@ LOOK = 0.2  # seconds: how late a kernel hears of what another process has sent
 
 class Reading:
     """Reads a file. Nothing can be written by it."""
+
+    at_once: Callable[[Write], Verdict | None] | None = None
 
     def __init__(self, path: str, bases: Sequence[Base]) -> None:
         self._path = path
@@ -160,7 +165,8 @@ class Visiting(Reading):
         self._clerk = Clerk(base, remembers=drives)
         self._committer = Committer(base, self._clerk, path)
         self._ear = Ear(base, self._clerk)
-        self._writer = Desk(self._committer.work, look=self._look, pause=LOOK if drives else None)
+        self._turn = Lock()
+        self._writer = Desk(self._work, look=self._look, pause=LOOK if drives else None)
 
     def close(self) -> None:
         """Ask no more. It waits until what was asked is written."""
@@ -177,11 +183,16 @@ class Visiting(Reading):
                 self._tell([delivery.run])
         return tuple(verdicts)
 
+    def _work(self, batch: Sequence[Asked]) -> None:
+        with self._turn:
+            self._committer.work(batch)
+
     def _look(self) -> None:
         """What the thread does when it has nothing else to do."""
         with suppress(sqlite3.Error):  # somebody has the file to himself: next time
-            self._committer.tidy()
-            runs = self._ear.heard()
+            with self._turn:
+                self._committer.tidy()
+                runs = self._ear.heard()
             if runs:
                 self._writer.tell(self._tell, runs)
 
@@ -194,8 +205,20 @@ class Visiting(Reading):
 class Driving(Visiting):
     """The journal of the kernel that drives a file."""
 
-    def __init__(self, path: str, bases: Sequence[Base], base: Base):
+    def __init__(
+        self, path: str, bases: Sequence[Base], base: Base, prompt: Base | None = None
+    ) -> None:
+        self._prompt: Prompt | None = None
+        self._base = base
         super().__init__(path, bases, base, drives=True)
+        if prompt is not None:
+            self._prompt = Prompt(prompt, self._clerk, self._turn)
+            self.at_once = self._prompt.write
+
+    def _look(self) -> None:
+        super()._look()
+        if self._prompt is not None:
+            self._prompt.empty(self._base)
 
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
         """See Journal. Raises DamagedStore."""

@@ -80,12 +80,18 @@ class SQLite:
         checked(self._path)
         stack.enter_context(locked(self._path))
         brought_up(self._path, self.migrations)
-        return self._visit(stack)
+        parts = self._visit(stack)
+        if self.durability == "full":  # every commit waits for the disk
+            return parts
+        return (*parts, stack.enter_context(closing(self._writing())))
 
     def _visit(self, stack: ExitStack) -> tuple[Any, ...]:
-        base = connected(self._path, len(self.migrations), self.durability, self.most)
+        base = self._writing()
         stack.enter_context(closing(base))  # closed last, it empties the write-ahead log
         return (*self._look(stack), base)
+
+    def _writing(self) -> Base:
+        return connected(self._path, len(self.migrations), self.durability, self.most)
 
     def _look(self, stack: ExitStack) -> tuple[Any, ...]:
         bases: list[Base] = []

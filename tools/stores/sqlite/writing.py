@@ -149,12 +149,15 @@ class Clerk:
             self._base.executemany(ENTRY, self._rows)
             self._rows.clear()
 
-    def quick(self, write: Write) -> Verdict | None:
-        """Write one entry that nothing goes along with, in a transaction of its own; None if there is more to it."""
+    def quick(self, write: Write, base: Base | None = None) -> Verdict | None:
+        """Write one entry that nothing goes along with, in a transaction of its own; None if there is more to it.
+
+        By another connection if one is given.
+        """
         row = self._plain(write)
         if row is None:
             return None
-        self._base.execute(ENTRY, row)
+        (base or self._base).execute(ENTRY, row)
         return Committed(write.entries[0].seq, write.entries[0].hash)
 
     def _all_or_none(self, group: Sequence[Write]) -> list[Verdict]:
