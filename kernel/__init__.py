@@ -3,7 +3,7 @@
 Everything below `scheduler` is pure: nothing reads a clock, a file, the environment or chance. The files stand on
 floors, and each imports only from those below it. The file is long because it is one list of names.
 
-    errors, wire, records
+    errors, wire, facts
     values, differences, edits, vault
     applying
     names, shapes, signals, entries
@@ -139,6 +139,7 @@ from detent.kernel.errors import (
     WorldError,
     WrongInput,
 )
+from detent.kernel.facts import Fact, but
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.frames import Instant, digests_of, frame_at, instants
 from detent.kernel.guards import Expression, explain, parse
@@ -397,6 +398,7 @@ __all__ = [
     "EventTaken",
     "Exactly",
     "Expression",
+    "Fact",
     "Failed",
     "Fails",
     "Failure",
@@ -569,6 +571,7 @@ __all__ = [
     "assign",
     "batch_of",
     "begin",
+    "but",
     "canonical",
     "chained",
     "chance",

@@ -17,8 +17,8 @@ from attrs import define, field, frozen
 
 from detent.kernel.entries import Checkpoint, Header, write_header
 from detent.kernel.errors import Unstorable
+from detent.kernel.facts import but
 from detent.kernel.recorder import NOWHERE, Head, Recorded, Recorder
-from detent.kernel.records import but
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.steps import Moved, Stepped
 from detent.kernel.vault import Beside

@@ -33,9 +33,9 @@ from detent.kernel.decisions import (
 from detent.kernel.definition import Call, outcome_name
 from detent.kernel.draft import Draft
 from detent.kernel.endings import UNFINISHED, broken, halting
+from detent.kernel.facts import but
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.layout import Layout
-from detent.kernel.records import but
 from detent.kernel.signals import Fired, Happened, Stopped
 from detent.kernel.snapshot import End, InLine, Pending, Snapshot, Timer
 from detent.kernel.steps import Moved, Rejected, Stepped

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from detent.kernel.decisions import STARTED, Life
-from detent.kernel.records import Record, but
+from detent.kernel.facts import Fact, but
 from detent.kernel.signals import Event
 from detent.kernel.values import FrozenMap
 
 __all__ = ["Fan", "Flight", "Ordered"]
 
 
-class Ordered(Record, frozen=True):
+class Ordered(Fact, frozen=True):
     """One effect: which state ordered it, by which form, what, and when.
 
     `part` says which form of an Each gave the order. `stopping`: its state has been left, its outcome is awaited but
@@ -66,7 +66,7 @@ class Ordered(Record, frozen=True):
 Heard: TypeAlias = tuple[tuple[tuple[int, Event], ...], ...]
 
 
-class Fan(Record, frozen=True):
+class Fan(Fact, frozen=True):
     """The effects of an Each. Their ids follow one another from `id`, in the order of the orders.
 
     `orders` says which of the forms gives each order, and what it orders; the first `begun` of them were given to

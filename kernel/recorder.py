@@ -24,8 +24,8 @@ from detent.kernel.entries import (
     unwritten,
     write_header,
 )
+from detent.kernel.facts import but
 from detent.kernel.flights import Fan, Flight
-from detent.kernel.records import but
 from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.steps import Deferred, Ignored, Moved, Rejected, Stepped

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeAlias, T
 import attrs
 from attrs import field, frozen
 
-from detent.kernel.records import Record
+from detent.kernel.facts import Fact
 from detent.kernel.values import EPOCH, Json
 
 __all__ = [
@@ -256,7 +256,7 @@ class Receipt:
     accepts: tuple[str, ...] = ()
 
 
-class Happened(Record, frozen=True):
+class Happened(Fact, frozen=True):
     """An outcome with its address: the id of the effect it belongs to."""
 
     effect: int

@@ -11,8 +11,8 @@ from attrs import frozen
 
 from detent.kernel.decisions import Halted, HaltStatus, Parked, Signal
 from detent.kernel.definition import FinalStatus
+from detent.kernel.facts import Fact
 from detent.kernel.flights import Flight
-from detent.kernel.records import Record
 from detent.kernel.signals import Event, Problem
 from detent.kernel.values import FrozenMap
 
@@ -80,7 +80,7 @@ class End:
     abandoned: tuple[str, ...] = ()
 
 
-class Pending(Record, frozen=True):
+class Pending(Fact, frozen=True):
     """What a run has under way beside its position and its data.
 
     The first `offered` of the deferred events have been offered to the present configuration. `count` is how many
@@ -105,7 +105,7 @@ class Pending(Record, frozen=True):
 NOTHING_PENDING = Pending()
 
 
-class Snapshot(Record, Generic[Dk], frozen=True):
+class Snapshot(Fact, Generic[Dk], frozen=True):
     """One instant of a run.
 
     `configuration` names every active state in document order, outer before inner; `seq` counts the entries of the

@@ -19,10 +19,10 @@ from detent.kernel.decisions import AttemptFailed, Halted, Signal
 from detent.kernel.draft import Draft
 from detent.kernel.endings import unhandled
 from detent.kernel.errors import BrokenBegin, WrongInput
+from detent.kernel.facts import but
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.layout import Layout, first_plan, lay_out
 from detent.kernel.names import shown
-from detent.kernel.records import but
 from detent.kernel.signals import Event, Fired, Happened, Settled
 from detent.kernel.snapshot import DEADLINE, LIMIT, Kept, Snapshot
 from detent.kernel.steps import Broken, Deferred, Ignored, Moved, Rejected, Stepped

@@ -13,8 +13,8 @@ from attrs import field, frozen
 
 from detent.kernel.decisions import AttemptFailed, Signal
 from detent.kernel.definition import outcome_name
+from detent.kernel.facts import Fact
 from detent.kernel.flights import Ordered
-from detent.kernel.records import Record
 from detent.kernel.signals import Fired, Happened, Problem
 from detent.kernel.snapshot import Snapshot
 
@@ -38,7 +38,7 @@ class Bug:
         return f"{self.place}: {self.role}{called}: {self.problem.kind}: {self.problem.message}"
 
 
-class Still(Record, frozen=True):
+class Still(Fact, frozen=True):
     """What an answer has in common with Moved when nothing moved: nothing was taken, ordered or stopped."""
 
     @property
@@ -57,7 +57,7 @@ class Still(Record, frozen=True):
         return ()
 
 
-class Moved(Record, Generic[Dk], frozen=True):
+class Moved(Fact, Generic[Dk], frozen=True):
     """The signal was handled. `took` names the rows of each microstep.
 
     `ordered` is what the world is to do next, `stopped` are the ids of effects that it is to stop.

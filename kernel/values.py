@@ -22,7 +22,7 @@ from uuid import UUID
 import attrs
 
 from detent.kernel.errors import Unstorable
-from detent.kernel.records import Record
+from detent.kernel.facts import Fact
 from detent.kernel.wire import Tree, spelled
 
 __all__ = [
@@ -168,7 +168,7 @@ def _writer_of(kind: Any) -> Writer:
     """How values of a class met for the first time are written. Subclasses of scalars are other values."""
     if issubclass(kind, Enum):
         return _flag if issubclass(kind, Flag) else _enum
-    if issubclass(kind, Record):
+    if issubclass(kind, Fact):
         return partial(_record, kind.__name__, kind.__struct_fields__)
     if issubclass(kind, SCALAR_CLASSES) or "__attrs_attrs__" not in dir(kind):
         raise Unstorable(_advice(kind))  # pyright: ignore[reportUnknownArgumentType]

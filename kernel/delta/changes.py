@@ -14,8 +14,8 @@ from detent.kernel.delta.differ import Differ, sequence, shorter
 from detent.kernel.delta.references import SHORT, Index, Places, referring
 from detent.kernel.edits import Edit
 from detent.kernel.errors import Unstorable
+from detent.kernel.facts import but
 from detent.kernel.flights import Fan, Flight, Ordered
-from detent.kernel.records import but
 from detent.kernel.scribe import Scribe, bits, write_timer
 from detent.kernel.shapes import Keyed, Many, Scalar
 from detent.kernel.snapshot import End, InLine, Kept, Pending, Snapshot, Timer

@@ -19,9 +19,9 @@ from detent.kernel.differences import Difference, differences
 from detent.kernel.edits import Edit
 from detent.kernel.entries import Checkpoint, Entry, Header, machine_after
 from detent.kernel.errors import BrokenBegin, NoSuchEntry, Unreadable, Unstorable, WrongInput
+from detent.kernel.facts import but
 from detent.kernel.frames import MADE_UP, Frame, followed, frame_at, opened, whole
 from detent.kernel.recorder import ANSWERS, Recorder
-from detent.kernel.records import but
 from detent.kernel.replayer.divergence import Divergence, compared, summary
 from detent.kernel.replayer.rows import Rows, rules_of
 from detent.kernel.runlog import Line, Torn, read_log

@@ -68,9 +68,9 @@ class Shortcuts:
             or after.pending.timers is not pending.timers
         ):
             return NOT_DONE
-        following = None
-        for ordered in stepped.ordered:
-            following = live.served.ways[ordered.form, ordered.part]
+        first, following = next(iter(stepped.ordered), None), None
+        if first is not None:
+            following = live.served.ways[first.form, first.part]
             if not following.is_quick or self.gates.draining:
                 return NOT_DONE
         if following is None and not self._may_rest(live, after):
@@ -81,8 +81,7 @@ class Shortcuts:
         del live.flying[effect]
         if self.lives.bells:
             self.lives.ring(live.id)
-        if following is not None:
-            first = stepped.ordered[0]
+        if first is not None and following is not None:
             return True, self.begun(live, following, first.id, (first.order, 1, False))
         if after.end is not None:
             self._be_over(live, Standing(after.end.status))

@@ -27,12 +27,12 @@ from detent.kernel.decisions import (
     Signal,
 )
 from detent.kernel.errors import AuthorError, CallerError, EndlessFamily, Unstorable
+from detent.kernel.facts import but
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.journal import Delivery
 from detent.kernel.policies import seed_of
 from detent.kernel.ports import Clock
 from detent.kernel.recorder import NOWHERE
-from detent.kernel.records import but
 from detent.kernel.scheduler.dues import STOPPING, deadlines, held, waits_in_line
 from detent.kernel.scheduler.gates import Changed, Gates, Waiting
 from detent.kernel.scheduler.live import Barrier, Item, Live, Underway

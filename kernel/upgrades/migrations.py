@@ -15,10 +15,10 @@ from attrs import define, field, frozen
 from detent.kernel.calls import Broke, many_orders, one_order, seconds
 from detent.kernel.decisions import STARTED, Life
 from detent.kernel.definition import Doing, Each, Spawn, Wait
+from detent.kernel.facts import but
 from detent.kernel.flights import Fan, Flight, Ordered
 from detent.kernel.frames import Frame
 from detent.kernel.layout import lay_out
-from detent.kernel.records import but
 from detent.kernel.scribe import scribe_of
 from detent.kernel.snapshot import Snapshot, Timer
 from detent.kernel.stored import forms_of

@@ -10,8 +10,8 @@ from attrs import evolve, frozen
 
 from detent.kernel.backlog import Taken
 from detent.kernel.entries import Header
+from detent.kernel.facts import but
 from detent.kernel.recorder import Head, Recorded, Recorder
-from detent.kernel.records import but
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.table import Outline, Table
 from detent.kernel.wire import Tree

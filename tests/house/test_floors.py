@@ -153,10 +153,10 @@ def test_the_runtime_knows_trio_and_nothing_else_of_the_world(source: Source) ->
     assert {name.partition(".")[0] for name in source.imports()} & IMPURE <= allowed
 
 
-def test_one_file_spells_with_the_wire_library_and_one_has_its_records() -> None:
+def test_one_file_spells_with_the_wire_library_and_one_has_the_values_of_the_kernel() -> None:
     users = [one.name for one in sources("kernel", "machines") if "msgspec" in third_party(one)]
 
-    assert users == ["kernel/records.py", "kernel/wire.py"]
+    assert users == ["kernel/facts.py", "kernel/wire.py"]
 
 
 @pytest.mark.parametrize("source", sources("tools"), ids=lambda source: source.name)

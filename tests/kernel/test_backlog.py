@@ -28,7 +28,7 @@ from detent.kernel import (
     step,
 )
 from detent.kernel.backlog import Backlog, Taken, after
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from detent.kernel.wire import Tree
 from detent.tools.testing.contracts import check_journal
 from detent.tools.testing.contracts.diary import done

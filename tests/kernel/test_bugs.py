@@ -27,7 +27,7 @@ from detent import (
     compile_machine,
 )
 from detent.kernel import Fired, Happened, Snapshot, advance, begin, recall, step
-from detent.kernel.records import but
+from detent.kernel.facts import but
 
 any_machine: Any = Machine
 any_on: Any = On

@@ -17,7 +17,7 @@ from detent.kernel import (
     checked_recall,
     checked_step,
 )
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from detent.tools.testing import Features, machines, walks
 from tests.settings import times
 

@@ -33,7 +33,7 @@ from detent.kernel import (
     step,
 )
 from detent.kernel.entries import chained
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from detent.kernel.wire import spelled
 from tests.kernel.delta.logs import Made, recorded, walked
 from tests.settings import times

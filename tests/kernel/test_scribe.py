@@ -39,7 +39,7 @@ from detent.kernel import (
     shape_of,
     walk,
 )
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from detent.kernel.scribe import EMPTY, Scribe, bits, scribe_of
 from detent.kernel.wire import Tree, parsed, spelled
 from detent.tools.testing import values

@@ -45,7 +45,7 @@ from detent.kernel import (
     elapse,
     walk,
 )
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from examples.order import Add, Cart, Charge, Paid, Pay, ask, charge, order
 from tests.kernel.wide import All, Begun, Poked, wide
 

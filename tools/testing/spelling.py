@@ -13,7 +13,7 @@ from uuid import UUID
 
 import attrs
 
-from detent.kernel import FrozenMap
+from detent.kernel import Fact, FrozenMap
 
 __all__ = ["Speller", "kind_of"]
 
@@ -60,6 +60,9 @@ class Speller:
             return f'float("{value!r}")'
         if kind in (datetime, date, timedelta, Decimal, UUID):
             return self._library(value)
+        if isinstance(value, Fact):
+            inside = ", ".join(self.spell(getattr(value, one)) for one in kind.__struct_fields__)
+            return f"{self.name(kind)}({inside})"
         if attrs.has(kind):
             return f"{self.name(kind)}({', '.join(self._fields(value))})"
         return repr(value)

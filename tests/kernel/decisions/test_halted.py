@@ -28,7 +28,7 @@ from detent.kernel import (
     compile_machine,
     step,
 )
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from tests.kernel.decisions.toys import (
     CANCEL,
     CANCELLED,

@@ -42,7 +42,7 @@ from detent.kernel import (
 )
 from detent.kernel.applying import applied
 from detent.kernel.edits import BadEdit
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from detent.kernel.scribe import EMPTY
 from detent.kernel.wire import Tree, parsed, spelled
 from tests.kernel.decisions.logs import Log, attempt

@@ -25,8 +25,8 @@ from detent.kernel import (
     compile_machine,
 )
 from detent.kernel.delta import Changes
+from detent.kernel.facts import but
 from detent.kernel.frames import folded
-from detent.kernel.records import but
 from detent.kernel.scribe import EMPTY, scribe_of
 from detent.kernel.wire import spelled
 from tests.kernel.delta.logs import (

@@ -18,7 +18,7 @@ from detent.kernel import (
     step,
 )
 from detent.kernel.backlog import Backlog, Taken
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from detent.tools.testing.contracts.diary import RECORDER, TABLE, Diary, done, stands
 
 __all__ = ["Lazy"]

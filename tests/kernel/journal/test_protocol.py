@@ -26,7 +26,7 @@ from detent.kernel import (
     standing_of,
     step,
 )
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from detent.kernel.wire import spelled
 from detent.tools.testing.contracts.diary import (
     KEY,

@@ -56,7 +56,7 @@ from detent.kernel import (
     verify_log,
     walk,
 )
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from detent.kernel.values import moment
 from tests.kernel.replayer.corpus import Collected, logs, parcel
 from tests.kernel.replayer.runs import Recording, all_of, recordings, resumed

@@ -17,7 +17,7 @@ from detent.kernel import (
     snapshot_at,
     walk,
 )
-from detent.kernel.records import but
+from detent.kernel.facts import but
 from tests.kernel.replayer.corpus import Booking, Held, Parcel, Plan, logs, parcel
 from tests.kernel.replayer.purchase import Add, Pay, Purchase, Ship, purchase
 from tests.kernel.replayer.runs import Steps

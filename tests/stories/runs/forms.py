@@ -36,8 +36,8 @@ from detent.kernel import (
     tell,
     verify_log,
 )
+from detent.kernel.facts import but
 from detent.kernel.frames import followed
-from detent.kernel.records import but
 from detent.kernel.runlog import entry_line
 from detent.kernel.scheduler import serve
 from detent.kernel.scribe import EMPTY
