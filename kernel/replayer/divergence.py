@@ -6,7 +6,8 @@ Rule 2: rows are compared by what they say, not by their numbers: a row put in b
         a row says may change too, as long as what comes of it is the same; an entry that comes out to the byte is
         never a divergence.
 Rule 3: what is chosen otherwise is `guard`; it is `event removed` if no active state has a row for it any more.
-        What is chosen otherwise because of what an earlier row of the same entry did is `target` or `reducer`.
+        What is chosen otherwise because of what an earlier row of the same entry did is `target` or `reducer`;
+        so is `target` a row that is taken, or not, because another that stood in its way leads elsewhere.
 Left out on purpose: code. Where a guard and an update before it may both have changed behind their names, `guard`.
 """
 
@@ -117,7 +118,7 @@ def _kind(
         were, are = entry.took[place : place + 1], now.took[place : place + 1]
         same = tuple(map(rows.now, were))
         if same != are:
-            return rows.why(entry.took[:place], {*chain(*same)} ^ {*chain(*are)})
+            return rows.why(chain(*entry.took[:place]), chain(*were), chain(*are))
     parts = {one.path.partition(".")[0].partition("[")[0] for one in diff}
     status = {one.path for one in diff} & {"end", "end.status"}
     if "in" in parts or status:

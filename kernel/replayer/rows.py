@@ -5,8 +5,7 @@ Rule 1: a row that says exactly the same is the same row, wherever it stands amo
         the same event.
 """
 
-from collections.abc import Callable, Iterable
-from itertools import chain
+from collections.abc import Callable, Container, Iterable
 from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
@@ -58,43 +57,55 @@ class Rows:
         return tuple(self.pairs.get(row, "" if self.old else row) for row in rows)
 
     def why(
-        self, earlier: tuple[tuple[str, ...], ...], others: Iterable[str]
+        self, earlier: Iterable[str], were: Iterable[str], are: Iterable[str]
     ) -> Literal["target", "reducer", "guard"]:
-        """Why, after some rows that were the same, some were taken only then or only now."""
-        were = [self._said(self.old, row) for row in chain(*earlier)]
-        are = [self._said(self.new, row) for row in self.now(chain(*earlier))]
-        if [_leads(self.old, row) for row in were] != [_leads(self.new, row) for row in are]:
+        """Why, after some rows that were the same, others are taken than were."""
+        if not self.old:  # nobody knows what they said
+            return "guard"
+        before = tuple(earlier)
+        if any(map(self._leads_elsewhere, before)):
             return "target"
-        if [row.get("update") for row in were] != [row.get("update") for row in are]:
+        said = [self._said(row) for row in before]
+        if any(was["update"] != now["update"] for was, now in said):
             return "reducer"
-        may_differ = any(row.get("update") for row in are)
-        return "reducer" if may_differ and self._are_for_data(set(others)) else "guard"
+        then, now = {*were}, {*are}
+        others = {*self.now(then)} ^ now
+        then |= {row for row, other in self.pairs.items() if other in now}
+        if any(map(self._leads_elsewhere, then)) and self._are_asked_alike(others):
+            return "target"
+        may_differ = any(now["update"] for _, now in said)
+        return "reducer" if may_differ and self._are_asked_alike(others, self.code) else "guard"
 
-    def _are_for_data(self, others: set[str]) -> bool:
-        """Whether only the data can have decided otherwise: the first of the rows in each state asks what it did."""
+    def _are_asked_alike(self, others: set[str], unread: Container[str] = ()) -> bool:
+        """Whether the first of some rows in each state asks what it did. Of those that are not read, nobody knows."""
         if not others <= self.homes.keys():
             return False
         deciding: dict[str, str] = {}
         for state in {self.homes[row] for row in others}:
             deciding[state] = next(row for row in _rows(self.new, state) if row in others)
-        return all(self._asks_the_same(state, row) for state, row in deciding.items())
+        return all(
+            row not in unread and self._asks_the_same(state, row) for state, row in deciding.items()
+        )
 
     def _asks_the_same(self, state: str, row: str) -> bool:
-        """Whether a row is asked when it was and asks what it did, and whether that can be read."""
+        """Whether a row is asked when it was and asks what it did."""
         old, new = _rows(self.old, state), _rows(self.new, state)
         known = [self.pairs[id] for id in old if id in self.pairs]
         was = [id for id in old if self.pairs.get(id) == row]
         in_order = known == [id for id in new if id in known]
-        return (
-            bool(was)
-            and in_order
-            and row not in self.code
-            and old[was[0]]["when"] == new[row]["when"]
-        )
+        return bool(was) and in_order and old[was[0]]["when"] == new[row]["when"]
 
-    def _said(self, rules: Rules, row: str) -> Said:
-        said: Said = _rows(rules, self.homes.get(row, "")).get(row, {})
-        return said
+    def _leads_elsewhere(self, row: str) -> bool:
+        """Whether a row of the log, if it is there, leads elsewhere now."""
+        if row not in self.pairs:
+            return False
+        was, now = self._said(row)
+        return _leads(self.old, was) != _leads(self.new, now)
+
+    def _said(self, row: str) -> tuple[Said, Said]:
+        """What a row of the log said, and what it says."""
+        state = self.homes[row]
+        return _rows(self.old, state)[row], _rows(self.new, state)[self.pairs[row]]
 
 
 def _rows(rules: Rules, state: str) -> dict[str, Said]:
@@ -102,10 +113,10 @@ def _rows(rules: Rules, state: str) -> dict[str, Said]:
     return rows
 
 
-def _leads(rules: Rules, row: Said) -> tuple[Any, Any]:
-    """Where a row leads, and where that leads inside."""
-    to = row.get("to")
-    return to, rules[to]["initial"] if to in rules else None
+def _leads(rules: Rules, row: Said) -> tuple[Any, Any, bool]:
+    """Where a row leads, where that leads inside, and whether what is active there is left first."""
+    to = row["to"]
+    return to, rules[to]["initial"] if to in rules else None, row["reenter"]
 
 
 def _paired(old: dict[str, Said], new: dict[str, Said]) -> dict[str, str]:

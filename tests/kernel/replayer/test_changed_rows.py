@@ -1,4 +1,4 @@
-"""Generated machines of which one row is otherwise: a replay ends where it matters, in a word that fits the change."""
+"""Machines of which one row is otherwise: a replay ends where it matters, in a word that fits the change."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from detent import Defer, InvalidMachine, Machine, On, State, compile_machine
+from detent import Always, Defer, InvalidMachine, Machine, On, Region, State, compile_machine
 from detent.kernel import DivergenceKind, replay
 from detent.tools.testing.samples import EVENTS, GUARDS, UPDATES
-from tests.kernel.replayer.runs import Recording, recordings
+from tests.kernel.replayer.purchase import Add, Pay, Purchase
+from tests.kernel.replayer.runs import Recording, Steps, recordings
 from tests.settings import times
 
 Place = tuple[int, ...]
@@ -42,7 +43,8 @@ def replaced(parts: tuple[Any, ...], place: Place, rows: Rows) -> Rows:
     old = parts[number]
     if not inner:
         return [*parts[:number], *rows, *parts[number + 1 :]]
-    new = type(old)(old.name, *replaced(old.parts, tuple(inner), rows), do=old.do)
+    within, flag = replaced(old.parts, tuple(inner), rows), old.compensates
+    new = type(old)(old.name, *within, do=old.do, compensates=flag)
     return [*parts[:number], new, *parts[number + 1 :]]
 
 
@@ -111,3 +113,70 @@ def test_a_row_that_is_otherwise_is_told_in_a_fitting_word(
     else:
         assert found.divergence.kind in FITTING[what]
         assert found.entries == found.divergence.seq - 1
+
+
+# -- by hand
+
+
+def side_by_side(to: str | None, when: str | None = None) -> Machine[Any, Any, Any]:
+    """Two regions, of which one leaves everything, and the root is asked about the other."""
+    away: Any = On(Pay, to="away")
+    return Machine(
+        "regions",
+        On(Pay, to=to, when=when),
+        State("both", Region("left", away), Region("right")),
+        State("away"),
+        data=Purchase,
+    )
+
+
+def test_a_row_that_stands_in_the_way_no_longer_is_another_target() -> None:
+    steps = Steps(side_by_side("away"), Purchase())
+    steps.send(Pay())
+
+    assert str(replay(steps.log, side_by_side(None)).divergence).splitlines()[:3] == [
+        "entry 2 of run 'run' diverges: target",
+        "  recorded: left/0 -> away",
+        "  now:      left/0, /0 -> away",
+    ]
+
+
+def test_a_row_that_stands_in_the_way_is_another_target() -> None:
+    steps = Steps(side_by_side(None), Purchase())
+    steps.send(Pay())
+
+    found = replay(steps.log, side_by_side("away")).divergence
+
+    assert found is not None
+    assert found.kind == "target"
+
+
+def test_a_row_that_leads_elsewhere_and_asks_something_else_is_a_guard() -> None:
+    steps = Steps(side_by_side("away"), Purchase())
+    steps.send(Pay())
+
+    found = replay(steps.log, side_by_side(None, "data.total == 0")).divergence
+
+    assert found is not None
+    assert found.kind == "guard"
+
+
+def test_why_other_rows_follow_is_not_told_of_a_log_without_the_old_rules() -> None:
+    def shop(limit: int) -> Machine[Any, Any, Any]:
+        full = Always(to="full", when=f"data.total > {limit}")
+        return Machine(
+            "shop",
+            State("open", On(Add, to="counting", update=Purchase.add)),
+            State("counting", full, Always(to="open")),
+            State("full"),
+            data=Purchase,
+        )
+
+    steps = Steps(shop(5), Purchase())
+    steps.send(Add(9))
+    log = [line for line in steps.log if not line.startswith(b'{"outline"')]
+
+    found = replay(log, shop(20)).divergence
+
+    assert found is not None
+    assert found.kind == "guard"
