@@ -58,7 +58,7 @@ class Changes:
     def frame(self, snapshot: Snapshot[Any]) -> dict[str, Tree]:
         """The frame of a snapshot, in which orders and the end refer to the data where they say the same."""
         bare = but(snapshot, pending=but(snapshot.pending, effects=(), line=()), end=None)
-        places = Places(self._codec, self._scribe.data, snapshot.data)
+        places = self._places(snapshot.data)
         effects = {str(flight.id): self._ordered(flight, places) for flight in snapshot.effects}
         return {
             **self._scribe.frame(bare),
@@ -84,11 +84,14 @@ class Changes:
                     self._index_settled(old, after, index)
                 change["data"] = _pointing(edit, index)
         if after.pending is not old.pending:
-            places = Places(self._codec, self._scribe.data, after.data)
+            places = self._places(after.data)
             self._pending(change, old, after, index, places, event)
         if after.end is not old.end:
             _note(change, "end", self._end(old.end, after))
         return change
+
+    def _places(self, data: object) -> Places:
+        return Places(self._codec, self._scribe.data, data, bool(self._scribe.sealed))
 
     def _data_edit(self, before: Snapshot[Any] | None, after: Snapshot[Any]) -> Edit:
         try:
@@ -278,7 +281,7 @@ class Changes:
             write = partial(self._codec.write, PROBLEM)
             edit = sequence(old.failures, after.end.failures, _written, write, False)
             return None if edit is None else {"failures": edit}
-        return [self._written_end(after, Places(self._codec, self._scribe.data, after.data))]
+        return [self._written_end(after, self._places(after.data))]
 
     def _written_end(self, snapshot: Snapshot[Any], places: Places) -> Tree:
         end = snapshot.end

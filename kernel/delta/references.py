@@ -150,17 +150,23 @@ def shared_end(one: tuple[Any, ...], other: tuple[Any, ...], at_most: int) -> in
 
 
 class Places:
-    """The parts of the data that have names of their own: fields, and fields of records in fields."""
+    """The parts of the data that have names of their own: fields, and fields of records in fields.
 
-    def __init__(self, codec: Codec, shape: Shape, data: Any) -> None:
+    If nothing `is_sealed`, what is short is written as it is; what is sealed is never written twice.
+    """
+
+    def __init__(self, codec: Codec, shape: Shape, data: Any, is_sealed: bool = True) -> None:
         self._codec = codec
         self._shape = shape
         self._data = data
+        self._is_sealed = is_sealed
         self._found: list[Place] | None = None
 
     def written(self, shape: Shape, value: Any) -> Tree:
         """The tree of a value, in which parts of the data are references. Raises Misfit."""
         shape = _member(shape, value)
+        if not self._is_sealed and weighs(value) < SHORT:
+            return self._codec.writer(shape)(value)
         if pointer := self._pointer(shape, value):
             return pointer
         if type(shape) is Many and (spliced := self._spliced(shape, value)):
