@@ -1,6 +1,7 @@
 """Watching a run: every entry, in order, from any number on, while it happens and after; and what handlers emit.
 
-Rule 1: a watcher holds nothing up. It reads entries from the journal, a page at a time, and loses none.
+Rule 1: a watcher holds nothing up. It reads entries from the journal, a page at a time, and loses none. It shows none
+        before the kernel knows of it: what is seen to be asked can be answered.
 Rule 2: what handlers emit is not recorded: who is too slow for it gets a Gap that says how much he missed.
 Rule 3: what children do comes too: after the entry that started them, and before the one that heard of their end.
 Rule 4: it ends after the last entry of the run it watches, in every case.
@@ -164,6 +165,9 @@ class Watch:
         """Read a page of a run; whether there may be more."""
         entries = await self.engine.journal.entries(one.run, one.seq, PAGE)
         for entry in entries:
+            live = self.engine.lives.get(one.run)
+            if live is not None and entry.seq > live.snapshot.seq:
+                return False  # stored, and about to be heard of: the bell will ring
             await self._take(one, await as_written(self.engine, entry))
         return len(entries) == PAGE and not one.is_over
 

@@ -1,6 +1,10 @@
-"""Watching runs: every entry, in order, from any number, while it happens and after; chunks, with gaps; children."""
+"""Watching runs: every entry, in order, from any number, while it happens and after; chunks, with gaps; children.
 
-from collections.abc import AsyncIterator
+It is long because it is all of what a watcher is promised.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from random import Random
 from typing import Any
 
 import pytest
@@ -23,10 +27,13 @@ from detent.kernel import (
     Seen,
     Sight,
     State,
+    Verdict,
     Watch,
+    Write,
 )
 from detent.kernel.telling import ChildEnded, ChildStarted, EventTaken, RunFinished, RunStarted
 from detent.kernel.watching import PAGE
+from detent.tools.testing.faults import Faults, Faulty
 from detent.tools.testing.virtual import run_virtually, virtually
 from tests.kernel.scheduler.toys import (
     Add,
@@ -118,6 +125,43 @@ def test_every_reader_sees_every_entry_after_the_one_he_names(
 
     for after, sights in run_virtually(act):
         assert seqs(sights) == list(range(after + 1, events + 3))
+
+
+class LateJournal(MemoryJournal):
+    """A journal that has written something some time before it says so, as one in a file may."""
+
+    has_backlogs = False
+
+    async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
+        """See Journal."""
+        verdicts = await super().append(batch)
+        await pause(10)
+        return verdicts
+
+
+@pytest.mark.parametrize("lose", [0.0, 0.3])
+@given(st.integers(0, 99))
+@settings(max_examples=times(5))
+def test_what_is_seen_of_a_run_is_what_it_is_by_then(lose: float, seed: int) -> None:
+    async def act() -> None:
+        journal = Faulty(LateJournal(), Random(seed), Faults(lose=lose))
+        async with opened(COUNTING, journal=journal) as kernel:
+            run = await kernel.start(COUNTING, Data(), id="r")
+
+            async def look(comes: int) -> None:
+                await pause(comes)
+                async for sight in run.watch():
+                    assert isinstance(sight, Seen)
+                    assert (await run.snapshot()).seq >= sight.seq
+
+            async with trio.open_nursery() as nursery:
+                for comes in range(0, 50, 4):
+                    nursery.start_soon(look, comes)
+                for _ in range(3):
+                    await run.send(Add())
+                await run.send(Close())
+
+    run_virtually(act)
 
 
 @virtually
