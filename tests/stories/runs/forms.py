@@ -1,36 +1,54 @@
 """What all stories share: a machine, who performs its orders, and what a person does; played in every form.
 
-Rule 1: a story is played to its end; while somebody reads what happens; from its log; and (in `cuts`) by a kernel that
-        takes over after any entry. All must come to the same: what is told, the last snapshot, what was called.
+Rule 1: a story is played to its end; while somebody reads what happens; from its log; on disk, by one kernel and by
+        several that die at a commit; and (in `cuts`) by a kernel that takes over after any entry. All must come to the
+        same: what is told, the last snapshot, what was called.
 Rule 2: services are idempotent: who asks again with the same key has the answer when he would have had it anyway.
+It is long because a story, what is kept of it and every form of playing it belong together.
 """
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
 from attrs import define, evolve, field, frozen
 
-from detent import Breaker, Context, End, Handled, Kernel, Limiter, Limits, Machine, Run, World
+from detent import (
+    Breaker,
+    Context,
+    End,
+    Handled,
+    Kernel,
+    KernelClosed,
+    Limiter,
+    Limits,
+    Machine,
+    Run,
+    World,
+)
 from detent.kernel import (
     CallFailed,
     Committed,
     Entry,
     Header,
+    Journal,
     MemoryJournal,
     Noted,
     RunStarted,
     Seen,
     Snapshot,
     Standing,
+    Store,
     Told,
     Verdict,
     Write,
     kinds_of,
     normal,
     open_kernel,
-    opening_lines,
     replay,
     snapshot_at,
     tell,
@@ -38,9 +56,10 @@ from detent.kernel import (
 )
 from detent.kernel.facts import but
 from detent.kernel.frames import followed
-from detent.kernel.runlog import entry_line
 from detent.kernel.scheduler import serve
 from detent.kernel.scribe import EMPTY
+from detent.tools.stores import SQLite
+from detent.tools.testing.faults import Crash, Faulty, FaultyStore
 from detent.tools.testing.virtual import BEGINNING, VirtualClock, run_virtually
 
 __all__ = [
@@ -53,7 +72,6 @@ __all__ = [
     "Story",
     "Tape",
     "comparable",
-    "lines_from",
     "moment_of",
     "play",
     "play_in_all_forms",
@@ -67,7 +85,9 @@ R = TypeVar("R")
 
 RUN = "story"
 MICRO = 1_000_000
+DEATHS = 4  # of kernels, in a story that is played with some
 Asked = tuple[str, int]  # a key and an attempt
+Kept: TypeAlias = MemoryJournal | Store | None
 
 
 def moment_of(at: int) -> float:
@@ -125,17 +145,16 @@ class Story(Generic[I, R]):
     ties: bool = False
     is_tight: bool = False
 
-    def world(
-        self, service: Service, journal: MemoryJournal | None = None, clock: Any = None
-    ) -> World:
-        """The world that a story is played in."""
+    def world(self, service: Service, kept: Kept = None, clock: Any = None) -> World:
+        """The world that a story is played in, and what keeps it."""
         return World(
             self.machine,
             handlers=self.handlers(service),
-            journal=journal,
+            journal=kept if isinstance(kept, MemoryJournal) else None,
+            store=None if isinstance(kept, MemoryJournal) else kept,
             limiters=self.limiters,
             breakers=self.breakers,
-            taps=(journal,) if isinstance(journal, Tape) else (),
+            taps=(kept,) if isinstance(kept, Tape) else (),
             clock=clock,
             limits=self.limits,
         )
@@ -152,7 +171,7 @@ class Played(Generic[R]):
     end: End
     snapshot: Snapshot[Any]
     told: Mapping[str, tuple[Told, ...]]
-    journal: MemoryJournal
+    kept: Kept
     service: Service
     lines: tuple[bytes, ...] = field(repr=False)
 
@@ -224,25 +243,25 @@ class Tape(MemoryJournal):
 
 def play(
     story: Story[Any, R],
-    journal: MemoryJournal | None = None,
+    kept: Kept = None,
     seen: list[Seen] | None = None,
 ) -> Played[R]:
     """What a story comes to if somebody waits for its end."""
     clock = VirtualClock()
-    kept = MemoryJournal() if journal is None else journal
-    return run_virtually(played, story, (kept, clock, Service()), seen, clock=clock)
+    parts = (MemoryJournal() if kept is None else kept, clock, Service())
+    return run_virtually(played, story, parts, seen, clock=clock)
 
 
 async def played(
     story: Story[Any, R],
-    parts: tuple[MemoryJournal, VirtualClock, Service],
+    parts: tuple[Kept, VirtualClock, Service],
     seen: list[Seen] | None = None,
 ) -> Played[R]:
     """Play a story, or go on with it; with `seen`, by reading what happens."""
-    journal, clock, service = parts
-    async with open_kernel(story.world(service, journal, clock)) as kernel:
+    kept, clock, service = parts
+    async with open_kernel(story.world(service, kept, clock)) as kernel:
         run = kernel.run(RUN)
-        if await journal.load(RUN) is None:
+        if await kernel.journal.load(RUN) is None:
             run = await story.start(kernel)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(story.person, run)
@@ -250,50 +269,27 @@ async def played(
                 seen += [sight async for sight in run.watch() if isinstance(sight, Seen)]
             end = await run.wait_end()
             nursery.cancel_scope.cancel()
-        snapshot = await run.snapshot()
-    told = await tellings(story, journal)
-    lines = await lines_from(story, journal)
-    return Played(end, snapshot, told, journal, service, lines)
-
-
-async def _family(journal: MemoryJournal, run: str) -> dict[str, tuple[Header, tuple[Entry, ...]]]:
-    """The headers and entries of a run and of all that are inside it."""
-    found: dict[str, tuple[Header, tuple[Entry, ...]]] = {}
-    for name, _ in await journal.find(limit=10_000):
-        loaded = await journal.load(name)
-        if loaded is not None and f"{name}/".startswith(f"{run}/"):
-            found[name] = (loaded.header, await journal.entries(name, limit=10_000))
-    return found
+        told = await tellings(story, kernel.journal)
+        return Played(end, await run.snapshot(), told, kept, service, await run.log())
 
 
 async def tellings(
-    story: Story[Any, Any], journal: MemoryJournal, run: str = RUN
+    story: Story[Any, Any], journal: Journal, run: str = RUN
 ) -> dict[str, tuple[Told, ...]]:
     """What each run of a family tells."""
     served = serve(story.world(Service()))
     told: dict[str, tuple[Told, ...]] = {}
-    for name, (header, entries) in (await _family(journal, run)).items():
-        kinds, before = kinds_of(served[header.machine].table), None
+    for name, _ in await journal.find(limit=10_000):
+        loaded = await journal.load(name)
+        if loaded is None or not f"{name}/".startswith(f"{run}/"):
+            continue
+        kinds, before = kinds_of(served[loaded.header.machine].table), None
         told[name] = ()
-        for entry in entries:
+        for entry in await journal.entries(name, limit=10_000):
             after = followed(before or EMPTY.copy(), entry)
             told[name] += tell(before, entry, after, name, kinds)
             before = after
     return told
-
-
-async def lines_from(
-    story: Story[Any, Any], journal: MemoryJournal, run: str = RUN
-) -> tuple[bytes, ...]:
-    """The log of a run and of all that are inside it, as lines in the order of time."""
-    served = serve(story.world(Service()))
-    lines: list[tuple[int, int, bytes]] = []
-    for name, (header, entries) in (await _family(journal, run)).items():
-        depth = name.count("/")
-        opening = opening_lines(served[header.machine].recorder, header)
-        lines += [(header.at, depth, line) for line in opening]
-        lines += [(entry.at, depth, entry_line(name, entry)) for entry in entries]
-    return tuple(line for *_, line in sorted(lines, key=lambda one: one[:2]))
 
 
 # -- comparing
@@ -336,10 +332,28 @@ def same_place(snapshot: Snapshot[Any]) -> Snapshot[Any]:
 
 
 def play_in_all_forms(story: Story[Any, R]) -> Played[R]:
-    """Play a story: wait, read, replay. Asserts that all come to the same, and gives what it comes to."""
+    """Play a story: wait, read, replay, on disk. Asserts that all come to the same, and gives what it comes to."""
     waited = play(story)
     seen: list[Seen] = []
     read = play(story, Tape(), seen=seen)
+    check_same(story, read, waited)
+    assert Counter(read.service.calls) == Counter(waited.service.calls)
+    check_seen(seen, read)
+    check_replay(story, waited)
+    with TemporaryDirectory() as folder:
+        check_disk(story, waited, Path(folder))
+    return waited
+
+
+def check_same(story: Story[Any, Any], one: Played[Any], other: Played[Any]) -> None:
+    """Assert that two plays have come to the same, as far as that is anybody's business."""
+    assert comparable(story, one.told) == comparable(story, other.told)
+    assert same_place(one.snapshot) == same_place(other.snapshot)
+    assert one.end == other.end
+
+
+def check_seen(seen: list[Seen], read: Played[Any]) -> None:
+    """Assert that who reads sees everything, in order."""
     streamed: dict[str, tuple[Told, ...]] = {}
     entries: dict[str, list[Entry]] = {}
     for sight in seen:
@@ -350,11 +364,39 @@ def play_in_all_forms(story: Story[Any, R]) -> Played[R]:
     assert {run: [one.seq for one in some] for run, some in entries.items()} == {
         run: list(range(1, len(some) + 1)) for run, some in entries.items()
     }
-    assert comparable(story, read.told) == comparable(story, waited.told)
-    assert read.end == waited.end
-    assert Counter(read.service.calls) == Counter(waited.service.calls)
-    check_replay(story, waited)
-    return waited
+
+
+def check_disk(story: Story[Any, Any], waited: Played[Any], folder: Path) -> None:
+    """Assert that it comes to the same in a file, and when kernels die at some commits."""
+    whole = Faulty(MemoryJournal(), Random(0))
+    kept = play(story, FaultyStore(SQLite(folder / "whole.db"), whole))
+    check_same(story, kept, waited)
+    assert Counter(kept.service.calls) == Counter(waited.service.calls)
+    check_replay(story, kept)
+
+    if story.is_tight:  # who dies may lose his turn
+        return
+    cut = play_with_deaths(story, folder / "cut.db", max(1, whole.commits // (DEATHS + 1)))
+    check_same(story, cut, waited)
+    assert {*cut.service.calls} == {*waited.service.calls}
+    check_replay(story, cut)
+
+
+def play_with_deaths(story: Story[Any, R], path: Path, every: int) -> Played[R]:
+    """What a story comes to in a file, where kernels die after so many commits, and the next one opens the file."""
+    clock, service = VirtualClock(), Service()
+    journal = Faulty(MemoryJournal(), Random(0))
+
+    async def survived() -> Played[R]:
+        for _ in range(DEATHS):
+            journal.crash_at = (journal.commits + every, "after")
+            try:
+                return await played(story, (FaultyStore(SQLite(path), journal), clock, service))
+            except* (Crash, KernelClosed):  # who waits for something is told that it will not come
+                journal.revive()
+        return await played(story, (FaultyStore(SQLite(path), journal), clock, service))
+
+    return run_virtually(survived, clock=clock)
 
 
 def check_replay(story: Story[Any, Any], played: Played[Any]) -> None:

@@ -362,7 +362,7 @@ def test_only_what_failed_is_done_again() -> None:
 
 
 def test_what_failed_can_be_read_from_a_batch_that_is_stored() -> None:
-    journal = play(main).journal
+    journal = play(main).kept
 
     @virtually
     async def later(clock: VirtualClock) -> tuple[Item, ...]:
