@@ -18,7 +18,7 @@ from detent.kernel.compiler.outline import Sketch, outlined
 from detent.kernel.compiler.paths import check_paths
 from detent.kernel.compiler.rows import excuses, rows_of
 from detent.kernel.compiler.storage import check_storage
-from detent.kernel.definition import Definition, Machine, OnBug
+from detent.kernel.definition import Definition, Machine, OnBug, fill
 from detent.kernel.errors import InvalidMachine, WrongInput
 from detent.kernel.names import shown
 from detent.kernel.policies import LONGEST_WAIT, is_wait
@@ -61,10 +61,14 @@ def compile_machine(definition: Definition[I, D, R]) -> Table[I, D, R]:
     machine: Machine[I, D, R] | None = getattr(definition, "machine", None)
     if not isinstance(machine, Machine):
         raise WrongInput(f"{definition!r} is no machine, and has none")
+    known: Table[I, D, R] | None = machine.compiled
+    if known is not None:
+        return known
     notes = Notes()
     table = _compiled(machine, notes)
     if notes.mistakes:
         raise InvalidMachine(str(machine.name), tuple(notes.mistakes))
+    fill(machine, compiled=table)
     return table
 
 

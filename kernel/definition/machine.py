@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, overload
 
-from attrs import frozen
+from attrs import field, frozen
 
 from detent.kernel.definition.outcomes import Doing, fill, together
 from detent.kernel.definition.states import Part
@@ -51,6 +51,8 @@ class Machine(Generic[I, D, R]):
     on_bug: OnBug
     background_limit: float
     compensation_limit: float
+    compiled: Any = field(eq=False, repr=False)
+    """What the compiler has made of it, once it has: a machine is a value, and what is made of it stays so."""
 
     # Type variables of the class in the type of self, as in typeshed: with others, saying the type
     # (`order: Machine[Cart, Cart, Cart] = ...`) would not help the checkers to find it.
@@ -131,7 +133,7 @@ class Machine(Generic[I, D, R]):
         fill(self, name=name, parts=parts, data=data, begin=begin, result=result)
         fill(self, background=together(background), defer_limit=defer_limit, microsteps=microsteps)
         fill(self, on_bug=on_bug, background_limit=background_limit)
-        fill(self, compensation_limit=compensation_limit)
+        fill(self, compensation_limit=compensation_limit, compiled=None)
 
     def __repr__(self) -> str:
         return f"<machine {self.name!r}>"

@@ -107,8 +107,16 @@ def test_where_nothing_moved_nothing_was_ordered() -> None:
     assert (ignored.took, ignored.ordered, ignored.stopped) == ((), (), ())
 
 
+def test_a_machine_is_compiled_once() -> None:
+    again = Machine(turnstile.name, *turnstile.parts, data=turnstile.data)
+
+    assert compile_machine(turnstile) is compile_machine(turnstile)
+    assert again == turnstile
+    assert compile_machine(again) is not compile_machine(turnstile)
+
+
 def test_plans_are_forgotten_when_there_are_too_many() -> None:
-    table = compile_machine(turnstile)
+    table = compile_machine(Machine(turnstile.name, *turnstile.parts, data=turnstile.data))
     now = begin(table, Gate()).snapshot
     layout: Layout = table.layouts[now.configuration]
     filling: Any = {(n,): None for n in range(MANY_PLANS)}
@@ -120,7 +128,7 @@ def test_plans_are_forgotten_when_there_are_too_many() -> None:
 
 
 def test_layouts_are_forgotten_when_there_are_too_many() -> None:
-    table = compile_machine(turnstile)
+    table = compile_machine(Machine(turnstile.name, *turnstile.parts, data=turnstile.data))
     now = begin(table, Gate()).snapshot
     for n in range(200_000):
         table.layouts[(str(n),)] = None
