@@ -23,6 +23,9 @@ FIRST = (
 )
 HALVES = (FIRST, ("tests", *(f"--ignore={folder}" for folder in FIRST)))
 """What is run side by side: two processors are soon found, and it takes about as long."""
+PATIENCE = 3600
+"""After how many seconds a torture at full length is taken to hang: twenty times as many examples, counted, on a busy
+machine, and what fails is made smaller for minutes."""
 
 
 def main(arguments: list[str]) -> int:
@@ -49,7 +52,8 @@ def main(arguments: list[str]) -> int:
 def pytest(is_counted: bool, *arguments: str) -> list[str]:
     """A run of pytest, which may count what it covers."""
     counting = ("-m", "coverage", "run", "--parallel-mode") if is_counted else ()
-    return python(*counting, "-m", "pytest", *arguments)
+    patience = ("-o", f"faulthandler_timeout={PATIENCE}") if os.environ.get("DETENT_LONG") else ()
+    return python(*counting, "-m", "pytest", *patience, *arguments)
 
 
 def checks() -> list[tuple[str, list[str]]]:
