@@ -6,11 +6,11 @@ It is long because it is two stories: questions one after the other, and questio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from itertools import permutations
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import trio
-import trio.testing
 from attrs import evolve, frozen
 
 from detent import (
@@ -46,6 +46,7 @@ from detent.kernel import (
     WaitClosed,
     WaitOpened,
 )
+from detent.tools.stores import SQLite
 from detent.tools.testing.virtual import VirtualClock, run_virtually
 from tests.stories.runs.cuts import play_from_every_entry
 from tests.stories.runs.forms import RUN, Service, Story, play, play_in_all_forms
@@ -222,11 +223,11 @@ def test_a_kernel_may_take_over_after_any_entry(name: str) -> None:
 
 
 class Process:
-    """One process after the other, each with a kernel of its own, on one journal."""
+    """One process after the other, each with a kernel of its own, on one journal or one file."""
 
-    def __init__(self, story: Story[Any, Any]) -> None:
+    def __init__(self, story: Story[Any, Any], kept: MemoryJournal | SQLite) -> None:
         self.story = story
-        self.journal = MemoryJournal()
+        self.kept = kept
         self.service = Service()
         self.clock = VirtualClock()
 
@@ -234,7 +235,7 @@ class Process:
         """Open a kernel, do something, and end."""
 
         async def process() -> T:
-            world = self.story.world(self.service, self.journal, self.clock)
+            world = self.story.world(self.service, self.kept, self.clock)
             async with open_kernel(world) as kernel:
                 return await act(kernel)
 
@@ -280,14 +281,22 @@ class Process:
         return self.does(lambda kernel: kernel.run(RUN).wait_end())
 
 
+@pytest.fixture(params=["in memory", "on disk"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> MemoryJournal | SQLite:
+    """Where everything is kept from one process to the next."""
+    return MemoryJournal() if request.param == "in memory" else SQLite(tmp_path / "runs.db")
+
+
 async def questions(run: Run[Any, Any], kernel: Kernel) -> tuple[Question, ...]:
     """What is asked once nothing is under way any more."""
-    await trio.testing.wait_all_tasks_blocked()
+    await trio.sleep(1.0)  # in virtual time, which passes when all is quiet, files too
     return await run.questions()
 
 
-def test_two_questions_are_answered_in_two_other_processes() -> None:
-    process = Process(visit)
+def test_two_questions_are_answered_in_two_other_processes(
+    kept: MemoryJournal | SQLite,
+) -> None:
+    process = Process(visit, kept)
 
     first = process.starts()
     second = process.answers(NAME, "Ada")
@@ -299,8 +308,10 @@ def test_two_questions_are_answered_in_two_other_processes() -> None:
     assert process.ends().value == "Hello Ada, 36"
 
 
-def test_what_was_charged_is_not_charged_again_by_who_takes_over() -> None:
-    process = Process(visit)
+def test_what_was_charged_is_not_charged_again_by_who_takes_over(
+    kept: MemoryJournal | SQLite,
+) -> None:
+    process = Process(visit, kept)
 
     process.starts()
     process.answers(NAME, "Ada")
@@ -343,8 +354,10 @@ def in_short(one: Told) -> str:
             return ""
 
 
-def test_a_question_that_is_not_open_yet_cannot_be_answered() -> None:
-    process = Process(visit)
+def test_a_question_that_is_not_open_yet_cannot_be_answered(
+    kept: MemoryJournal | SQLite,
+) -> None:
+    process = Process(visit, kept)
     process.starts()
     before = process.looks()
 
@@ -353,8 +366,10 @@ def test_a_question_that_is_not_open_yet_cannot_be_answered() -> None:
     assert process.looks() == before
 
 
-def test_a_question_that_was_answered_cannot_be_answered_again() -> None:
-    process = Process(visit)
+def test_a_question_that_was_answered_cannot_be_answered_again(
+    kept: MemoryJournal | SQLite,
+) -> None:
+    process = Process(visit, kept)
     process.starts()
     process.answers(NAME, "Ada")
     before = process.looks()
@@ -364,8 +379,10 @@ def test_a_question_that_was_answered_cannot_be_answered_again() -> None:
     assert process.looks() == before
 
 
-def test_an_answer_of_another_type_is_refused() -> None:
-    process = Process(visit)
+def test_an_answer_of_another_type_is_refused(
+    kept: MemoryJournal | SQLite,
+) -> None:
+    process = Process(visit, kept)
     process.starts()
     before = process.looks()
 
@@ -374,8 +391,10 @@ def test_an_answer_of_another_type_is_refused() -> None:
     assert process.looks() == before
 
 
-def test_a_run_that_ended_has_no_questions() -> None:
-    process = Process(visit)
+def test_a_run_that_ended_has_no_questions(
+    kept: MemoryJournal | SQLite,
+) -> None:
+    process = Process(visit, kept)
     process.starts()
     process.answers(NAME, "Ada")
     process.answers(AGE, "36")
@@ -393,8 +412,10 @@ def test_each_tool_gets_its_own_answer() -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_answers_may_come_in_any_order_each_in_another_process(order: tuple[int, ...]) -> None:
-    process = Process(turn)
+def test_answers_may_come_in_any_order_each_in_another_process(
+    order: tuple[int, ...], kept: MemoryJournal | SQLite
+) -> None:
+    process = Process(turn, kept)
     opened = process.starts()
     allowed = (False, True, True)
 
@@ -406,8 +427,10 @@ def test_answers_may_come_in_any_order_each_in_another_process(order: tuple[int,
     assert len(process.service.calls) == 2
 
 
-def test_what_was_answered_is_asked_no_more() -> None:
-    process = Process(turn)
+def test_what_was_answered_is_asked_no_more(
+    kept: MemoryJournal | SQLite,
+) -> None:
+    process = Process(turn, kept)
     opened = process.starts()
 
     left = process.answers(opened[2].id, True)
