@@ -7,6 +7,7 @@ Rule 2: no entry is lost: each log verifies, and begins with what there was, byt
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,7 +38,9 @@ from detent import (
     replay,
 )
 from detent.kernel import Entry, Journal, Kernel, MemoryJournal, Store, verify_log
+from detent.tools.stores import SQLite
 from detent.tools.testing.virtual import run_virtually
+from tests.settings import LONG
 
 HOUR = 3600.0
 COUNT = 1_000
@@ -189,12 +192,17 @@ class Memory:
         yield self.journal
 
 
-def in_memory() -> Store:
-    """A store in memory."""
-    return Memory(MemoryJournal(ended=None))
+@pytest.fixture(params=["memory", "file"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Where claims are kept from one evening to the next morning."""
+    if request.param == "memory":
+        return Memory(MemoryJournal(ended=None))
+    return SQLite(tmp_path / "runs.db")
 
 
-stores = pytest.mark.parametrize("made", [in_memory], ids=["memory"])
+def count_of(store: Store) -> int:
+    """How many claims there are: fewer where each takes longer."""
+    return COUNT if LONG or isinstance(store, Memory) else COUNT // 5
 
 
 async def at_once(order: Any) -> int:
@@ -218,7 +226,7 @@ async def leave(store: Store) -> None:
     """The evening: runs in every state, whose effects are cut when the kernel is put down."""
     with trio.CancelScope() as host:
         async with open_kernel(world(NOW, store, never), on_cancel="suspend") as kernel:
-            for number in range(COUNT):
+            for number in range(count_of(store)):
                 run = await kernel.start(NOW, Claim(), id=f"c{number:03}")
                 place = number % len(STATES)
                 if place:
@@ -253,7 +261,7 @@ async def finish(kernel: Kernel, run: str) -> str:
             await trio.sleep(HOUR / 4)
 
 
-async def finish_all(kernel: Kernel) -> Counter[str]:
+async def finish_all(kernel: Kernel, count: int) -> Counter[str]:
     """See all claims through, side by side; how many ended how."""
     ends: Counter[str] = Counter()
 
@@ -261,7 +269,7 @@ async def finish_all(kernel: Kernel) -> Counter[str]:
         ends[await finish(kernel, run)] += 1
 
     async with trio.open_nursery() as nursery:
-        for number in range(COUNT):
+        for number in range(count):
             nursery.start_soon(see, f"c{number:03}")
     return ends
 
@@ -278,17 +286,15 @@ async def hold_to_it(kernel: Kernel, machine: Any, before: dict[str, tuple[Entry
         assert again.divergence is None or again.changed, again
 
 
-@stores
-def test_by_other_rules_every_claim_goes_on(made: Callable[[], Store]) -> None:
+def test_by_other_rules_every_claim_goes_on(store: Store) -> None:
     async def act() -> None:
-        store = made()
         await leave(store)
         before = await entries_of(store)
         async with open_kernel(world(OTHER_RULES, store, at_once)) as kernel:
-            ends = await finish_all(kernel)
-            assert ends == {"completed": COUNT}
+            ends = await finish_all(kernel, count_of(store))
+            assert ends == {"completed": count_of(store)}
             await hold_to_it(kernel, OTHER_RULES, before)
-            for number in range(COUNT):
+            for number in range(count_of(store)):
                 entries = await kernel.journal.entries(f"c{number:03}")
                 said = [place for place, one in enumerate(entries) if "$upgraded" in _tags(one)]
                 assert said == [len(before[f"c{number:03}"])]
@@ -296,10 +302,8 @@ def test_by_other_rules_every_claim_goes_on(made: Callable[[], Store]) -> None:
     run_virtually(act)
 
 
-@stores
-def test_by_another_shape_every_claim_waits_until_it_is_adopted(made: Callable[[], Store]) -> None:
+def test_by_another_shape_every_claim_waits_until_it_is_adopted(store: Store) -> None:
     async def act() -> None:
-        store = made()
         await leave(store)
         before = await entries_of(store)
         claims_before = {run: one for run, one in before.items() if "/" not in run}
@@ -314,8 +318,8 @@ def test_by_another_shape_every_claim_waits_until_it_is_adopted(made: Callable[[
                 if int(run[1:]) % len(STATES) == 0:
                     await kernel.run(run).send(Go(9), key="meanwhile")
                 await kernel.adopt(run, UPGRADE)
-            ends = await finish_all(kernel)
-            assert ends == {"completed": COUNT}
+            ends = await finish_all(kernel, count_of(store))
+            assert ends == {"completed": count_of(store)}
             await hold_to_it(kernel, OTHER_SHAPE, before)
             for run, entries in claims_before.items():
                 now = await kernel.journal.entries(run)
