@@ -4,6 +4,7 @@ Rule 1: this is the only file with times of the real clock in its assertions; wh
 """
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from detent import (
     open_kernel,
 )
 from detent.kernel import MemoryJournal, Seen
+from detent.tools.stores import SQLite
 
 GRACE = 0.5
 MARGIN = 0.3  # seconds that a busy machine may be late
@@ -134,7 +136,7 @@ class Tools:
         self.goes_on.wait(BLOCKS)
         return "block"
 
-    def world(self, journal: MemoryJournal, runs: int | None = None) -> World:
+    def world(self, kept: MemoryJournal | SQLite, runs: int | None = None) -> World:
         """The world of the service."""
         return World(
             SERVICE,
@@ -143,7 +145,8 @@ class Tools:
                 handle(Slow, self.slow),
                 handle(Block, self.block),
             ],
-            journal=journal,
+            journal=kept if isinstance(kept, MemoryJournal) else None,
+            store=kept if isinstance(kept, SQLite) else None,
             limits=Limits(grace=GRACE, runs=runs),
         )
 
@@ -190,19 +193,22 @@ def check_story(said: list[str], is_cut: bool) -> None:
     assert all(start < said.index(one) < end for one in abandoned)
 
 
-@pytest.mark.parametrize("cleanup", [0.2, 5.0])
-def test_one_run_is_cancelled_and_the_other_is_not(cleanup: float) -> None:
-    tools, journal = Tools(cleanup), MemoryJournal()
+@pytest.mark.parametrize(("cleanup", "where"), [(0.2, "memory"), (5.0, "memory"), (0.2, "file")])
+def test_one_run_is_cancelled_and_the_other_is_not(
+    cleanup: float, where: str, tmp_path: Path
+) -> None:
+    tools = Tools(cleanup)
+    kept = MemoryJournal() if where == "memory" else SQLite(tmp_path / "runs.db")
 
     async def host() -> None:
         before = tasks()
-        async with open_kernel(tools.world(journal)) as kernel:
+        async with open_kernel(tools.world(kept)) as kernel:
             _, second, began = await started(kernel)
             if cleanup > GRACE:
                 tools.goes_on.set()
             end, time = await cancelled(kernel, began)
             said = await told(kernel, "a")
-            entries = await journal.entries("a")
+            entries = await kernel.journal.entries("a")
 
             assert end.status == "cancelled"
             assert end.failures[0].message == REASON
@@ -218,7 +224,7 @@ def test_one_run_is_cancelled_and_the_other_is_not(cleanup: float) -> None:
                 assert time >= CANCEL_AT + GRACE
                 assert end.abandoned == ("a/2",)
                 await second.cancel()
-            assert await journal.entries("a") == entries  # what still came was dropped
+            assert await kernel.journal.entries("a") == entries  # what still came was dropped
         assert tasks() == before
 
     trio.run(host)

@@ -5,6 +5,7 @@ It is long because it is a story with its variants: all do well, one fails, one 
 
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ from detent.kernel import (
     RunFinished,
     RunStarted,
 )
+from detent.tools.stores import SQLite
 from detent.tools.testing.virtual import VirtualClock, virtually
 from tests.stories.runs.cuts import play_from_every_entry
 from tests.stories.runs.forms import (
@@ -361,12 +363,13 @@ def test_only_what_failed_is_done_again() -> None:
     assert second.service.began() == [0.0, 1.5]
 
 
-def test_what_failed_can_be_read_from_a_batch_that_is_stored() -> None:
-    journal = play(main).kept
+@pytest.mark.parametrize("where", ["memory", "file"])
+def test_what_failed_can_be_read_from_a_batch_that_is_stored(where: str, tmp_path: Path) -> None:
+    kept = play(main, SQLite(tmp_path / "runs.db") if where == "file" else None).kept
 
     @virtually
     async def later(clock: VirtualClock) -> tuple[Item, ...]:
-        async with open_kernel(main.world(Service(), journal, clock)) as kernel:
+        async with open_kernel(main.world(Service(), kept, clock)) as kernel:
             batch = (await kernel.run(RUN).snapshot()).data
             failed: tuple[Item, ...] = batch.failed
             return failed
@@ -406,16 +409,20 @@ sleeper = Machine(
 sleepers = batch_of(sleeper)
 
 
+@pytest.mark.parametrize("where", ["memory", "file"])
 @virtually
-async def test_a_thousand_sleepers_sleep_for_ten_seconds(clock: VirtualClock) -> None:
+async def test_a_thousand_sleepers_sleep_for_ten_seconds(
+    clock: VirtualClock, where: str, tmp_path: Path
+) -> None:
     service = Service()
+    store = SQLite(tmp_path / "runs.db") if where == "file" else None
 
     async def sleep(order: Rest, context: Context) -> int:
         await service.work(context, 10.0)
         return order.number
 
     inputs = tuple(map(Sleeper, range(1_000)))
-    world = World(sleepers, handlers=[handle(Rest, sleep)], clock=clock)
+    world = World(sleepers, handlers=[handle(Rest, sleep)], store=store, clock=clock)
     async with open_kernel(world) as kernel:
         run = await kernel.start(sleepers, Batch(inputs))
         batch = await run.wait_result()
