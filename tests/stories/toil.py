@@ -345,6 +345,8 @@ class Toiler:
             case ["send", run, number]:
                 receipt = await kernel.run(run).send(Note(int(number)), key=f"note {number}")
                 say("sent", run, number, receipt.status)
+            case ["cancel", run]:
+                say("cancelled", run, await kernel.run(run).cancel("enough"))
             case ["end", run]:
                 end = await kernel.run(run).wait_end()
                 say("ended", run, end.status)
