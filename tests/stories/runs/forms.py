@@ -61,6 +61,7 @@ from detent.kernel.scribe import EMPTY
 from detent.tools.stores import SQLite
 from detent.tools.testing.faults import Crash, Faulty, FaultyStore
 from detent.tools.testing.virtual import BEGINNING, VirtualClock, run_virtually
+from tests.settings import LONG
 
 __all__ = [
     "MICRO",
@@ -376,10 +377,11 @@ def check_disk(story: Story[Any, Any], waited: Played[Any], folder: Path) -> Non
 
     if story.is_tight:  # who dies may lose his turn
         return
-    cut = play_with_deaths(story, folder / "cut.db", max(1, whole.commits // (DEATHS + 1)))
-    check_same(story, cut, waited)
-    assert {*cut.service.calls} == {*waited.service.calls}
-    check_replay(story, cut)
+    for every in range(1, 9) if LONG else [max(1, whole.commits // (DEATHS + 1))]:
+        cut = play_with_deaths(story, folder / f"cut {every}.db", every)
+        check_same(story, cut, waited)
+        assert {*cut.service.calls} == {*waited.service.calls}
+        check_replay(story, cut)
 
 
 def play_with_deaths(story: Story[Any, R], path: Path, every: int) -> Played[R]:
