@@ -138,7 +138,7 @@ async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["K
                 yield kernel
                 await kernel.close("wait")
             except BaseException as error:
-                if kept.body.cancel_called and not isinstance(error, KernelClosed):
+                if kept.body.cancel_called and not _says_closed(error):
                     raise
                 failure = error
                 with kept.closing:
@@ -147,6 +147,14 @@ async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["K
         raise kept.error from failure
     if failure is not None:
         raise failure
+
+
+def _says_closed(error: BaseException) -> bool:
+    """Whether somebody inside was told that the kernel is closed, and nothing else went wrong there."""
+    group: Any = error
+    if isinstance(error, BaseExceptionGroup):
+        return group.split((KernelClosed, trio.Cancelled))[1] is None
+    return isinstance(error, KernelClosed)
 
 
 def visit(

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from detent import Fails, Limits, World, WrongInput, handle
-from detent.kernel import Handled
+from detent.kernel import Handled, MemoryJournal
+from detent.tools.stores import SQLite
 from tests.kernel.scheduler.toys import Again, Refused, call, doing, gives
 
 
@@ -48,3 +49,15 @@ def test_a_world_keeps_what_it_is_given_and_nothing_else() -> None:
         None,
     )
     assert (world.taps, world.breakers, world.limiters) == ((), {}, {})
+
+
+def test_a_world_has_a_journal_or_a_store() -> None:
+    with pytest.raises(WrongInput, match="not both"):
+        World(journal=MemoryJournal(), store=SQLite("runs.db"))
+
+
+def test_a_store_is_something_to_open() -> None:
+    path: Any = "runs.db"
+
+    with pytest.raises(WrongInput, match=r"store='runs.db'.*SQLite\(path\)"):
+        World(store=path)

@@ -61,7 +61,8 @@ class Speller:
         if kind in (datetime, date, timedelta, Decimal, UUID):
             return self._library(value)
         if isinstance(value, Fact):
-            inside = ", ".join(self.spell(getattr(value, one)) for one in kind.__struct_fields__)
+            names: tuple[str, ...] = value.__struct_fields__
+            inside = ", ".join(self.spell(getattr(value, one)) for one in names)
             return f"{self.name(kind)}({inside})"
         if attrs.has(kind):
             return f"{self.name(kind)}({', '.join(self._fields(value))})"

@@ -305,6 +305,26 @@ async def test_a_journal_that_dies_while_the_kernel_closes_holds_nobody_up(way: 
 
 
 @virtually
+async def test_why_a_kernel_has_died_is_told_also_if_somebody_was_told_that_it_is_closed() -> None:
+    stage = scene(returns(1, 1.0))
+
+    async def ask(kernel: Kernel) -> None:
+        with trio.CancelScope(shield=True):  # he hears of it when he asks for something
+            await trio.sleep(2.0)
+        await kernel.run("works").cancel()
+
+    async def act(kernel: Kernel) -> None:
+        await kernel.start(stage.machines[0], Data(), id="works")
+        stage.journal.is_dead = True
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, kernel)
+            nursery.start_soon(trio.sleep_forever)
+
+    with pytest.raises(Crash):
+        await stage.afterwards(act)
+
+
+@virtually
 async def test_a_host_may_cancel_the_opening_of_a_kernel() -> None:
     stage = scene(returns(1))
     with trio.CancelScope() as scope:

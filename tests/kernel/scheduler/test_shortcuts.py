@@ -103,7 +103,7 @@ class Prompt(MemoryJournal):
     def __init__(self, may: Callable[[], bool]) -> None:
         super().__init__(ended=None)
         self._may = may
-        self.at_once = self.write
+        self.at_once: Callable[[Write], Verdict | None] | None = self.write
         self.written = 0
 
     def write(self, write: Write) -> Verdict | None:
@@ -193,6 +193,6 @@ def test_what_is_refused_at_once_is_refused_in_earnest() -> None:
 
 @pytest.mark.parametrize("may", [True, False])
 def test_what_cannot_be_stored_parks_the_run(may: bool) -> None:
-    found, _ = lines(Prompt(lambda: may), ["a", "unstorable", "a"])
+    found, _ = lines(Prompt(lambda: may), ["unstorable", "a"])
 
     assert b'"$parked"' in found[-1]

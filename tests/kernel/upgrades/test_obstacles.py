@@ -242,7 +242,23 @@ DEFERS = doing(ASK, Defer(Go))
             "Unreadable",
         ),
         (doing(MANY), doing(ONLY), (), {}, "effect 1 (many)", "its part 'two' has no counterpart"),
+        (
+            doing(WORK),
+            doing(WORK),
+            (),
+            {"records": {"Work": lambda tree: tree["no"]}},
+            "effect 1 (work)",
+            "KeyError",
+        ),
         (idle(After(5.0, to="z")), idle(), (), {}, "timer 1 (a/after/0)", "has no row"),
+        (
+            idle(After(5.0, to="z")),
+            idle(After(5.0, to="z"), state="b"),
+            (),
+            {},
+            "timer 1 (a/after/0)",
+            "has no counterpart",
+        ),
         (
             DEFERS,
             doing(ASK, Defer(Went)),
