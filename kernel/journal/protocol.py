@@ -171,11 +171,13 @@ class Loaded:
 class Journal(Protocol):
     """What a store does for a kernel. Bytes are kept as they are given; nothing in them is looked at."""
 
-    at_once: Callable[[Write], Verdict | None] | None
-    """Writes one entry without waiting for anything that takes long, where a journal can do that.
+    @property
+    def at_once(self) -> Callable[[Write], Verdict | None] | None:
+        """Writes one entry without waiting for anything that takes long, where a journal can do that, and now.
 
-    None, if it cannot be done now: then nothing was written, and it is to be appended.
-    """
+        If it gives None, nothing was written, and it is to be appended.
+        """
+        ...
 
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
         """Write what is to be written of some runs, each named once: one verdict for each, in the same order."""

@@ -105,6 +105,10 @@ class Ledger:
     async def commit(self, writes: Sequence[Write]) -> tuple[Verdict, ...]:
         """Write, together with whatever else is to be written now: one verdict for each."""
         if not self._is_writing and not self._waiting:
+            write = self._journal.at_once if len(writes) == 1 else None
+            verdict = write and write(writes[0])
+            if verdict is not None:
+                return (verdict,)
             self._is_writing = True
             try:
                 return await self._append(writes)

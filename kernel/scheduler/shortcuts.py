@@ -120,8 +120,9 @@ class Shortcuts:
         if recorded.checkpoint is not None or recorded.beside:
             return False
         after = (before.seq, live.head.hash)
-        write: Any = self.journal.at_once
-        if not isinstance(write(Write(live.id, live.epoch, after, (recorded.entry,))), Committed):
+        write = self.journal.at_once
+        said = write and write(Write(live.id, live.epoch, after, (recorded.entry,)))
+        if not isinstance(said, Committed):
             return False
         live.head = recorded.head
         self.onlookers.committed(live.id, (recorded.entry,))

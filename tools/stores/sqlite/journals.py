@@ -42,12 +42,15 @@ LOOK = 0.2  # seconds: how late a kernel hears of what another process has sent
 class Reading:
     """Reads a file. Nothing can be written by it."""
 
-    at_once: Callable[[Write], Verdict | None] | None = None
-
     def __init__(self, path: str, bases: Sequence[Base]) -> None:
         self._path = path
         self._readers = Desk(*(_answering(base, path) for base in bases), most=1)
         self._listeners: list[Callable[[str], None]] = []
+
+    @property
+    def at_once(self) -> Callable[[Write], Verdict | None] | None:
+        """See Journal. Nothing is written here."""
+        return None
 
     def close(self) -> None:
         """Ask no more. It waits until what was asked is answered."""
@@ -213,7 +216,11 @@ class Driving(Visiting):
         super().__init__(path, bases, base, drives=True)
         if prompt is not None:
             self._prompt = Prompt(prompt, self._clerk, self._turn)
-            self.at_once = self._prompt.write
+
+    @property
+    def at_once(self) -> Callable[[Write], Verdict | None] | None:
+        """See Journal. While the thread writes, it is asked."""
+        return None if self._prompt is None or self._turn.locked() else self._prompt.write
 
     def _look(self) -> None:
         super()._look()

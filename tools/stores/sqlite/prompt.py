@@ -1,8 +1,8 @@
-"""Single entries are written where they are asked: what takes less time than to ask a thread.
+"""What is to be written of one run is written where it is asked: that takes less time than to ask a thread.
 
-Rule 1: only what is one statement is written here, while the thread that writes has nothing to do, nobody else has the
-        file, and a commit waits for no disk. Otherwise nothing is written, and the thread is asked.
-Rule 2: the write-ahead log is emptied by the thread, now and then; it is for that alone that the next commit waits.
+Rule 1: only what is small is written here, while the thread that writes has nothing to do, nobody else has the file,
+        and a commit waits for no disk. Otherwise nothing is written, and the thread is asked.
+Rule 2: the write-ahead log is emptied by the thread, now and then: that alone the next commit may wait for.
 """
 
 import sqlite3
@@ -15,6 +15,7 @@ from detent.tools.stores.sqlite.writing import Clerk
 
 __all__ = ["Prompt"]
 
+SMALL = 65_536  # bytes: writing more takes longer than a step may stand in the way of others
 MANY = 500  # commits after which the log is emptied: it is some megabytes long
 
 
@@ -35,6 +36,8 @@ class Prompt:
             return None
         try:
             verdict = self._clerk.quick(write, self._base)
+            if verdict is None and _weight(write) < SMALL:
+                verdict = self._transact(write)
         except sqlite3.Error:  # it is told when the thread is refused the same
             self._clerk.forget()
             return None
@@ -43,9 +46,37 @@ class Prompt:
         self._written += 1
         return verdict
 
+    def _transact(self, write: Write) -> Verdict:
+        """Write all that there is to a write, in one transaction."""
+        base, clerk = self._base, self._clerk
+        before = len(clerk.numbers)
+        with clerk.by(base):
+            base.execute("BEGIN IMMEDIATE")
+            try:
+                (verdict,) = clerk.append((write,))
+                clerk.flush()
+                base.execute("COMMIT")
+            except Exception:
+                del clerk.numbers[before:]
+                clerk.forget()
+                if base.in_transaction:
+                    base.execute("ROLLBACK")
+                raise
+        return verdict
+
     def empty(self, base: Base) -> None:
         """Empty the write-ahead log, by a connection of the thread that calls, if much was written."""
         if self._written >= MANY:
             self._written = 0
             with suppress(sqlite3.Error):  # somebody has the file to himself: next time
                 base.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _weight(write: Write) -> int:
+    """How many bytes are to be written, about."""
+    made = write.checkpoint
+    return (
+        sum(len(one.body) for one in write.entries)
+        + sum(len(one.body) for one in write.beside)
+        + (0 if made is None else len(made.body))
+    )

@@ -8,7 +8,8 @@ Rule 3: most writes are one entry: those take one statement, which is its own tr
 The file is long because judging and writing look at the same rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from attrs import define, field
@@ -112,6 +113,15 @@ class Clerk:
         """The numbers of what was put into inboxes by this connection, since somebody looked; if it remembers."""
         self.has_erased = False
         """Whether what was erased may still be in the write-ahead log."""
+
+    @contextmanager
+    def by(self, base: Base) -> Generator[None]:
+        """Write by another connection, in a block."""
+        own, self._base = self._base, base
+        try:
+            yield
+        finally:
+            self._base = own
 
     def forget(self) -> None:
         """Read again what was remembered: something may not have been written."""

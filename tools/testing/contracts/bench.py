@@ -8,7 +8,7 @@ import pytest
 
 from detent.kernel import Journal, Write
 from detent.tools.testing.contracts.diary import SCRIBE, Prepared, Said, Writer, begun
-from detent.tools.testing.contracts.loops import Make, Opened
+from detent.tools.testing.contracts.loops import Make, Opened, appended
 
 __all__ = ["SAYING", "Bench"]
 
@@ -54,4 +54,4 @@ class Bench:
     def verdicts(self, journal: Journal, *prepared: Prepared | Write) -> Any:
         """What is said of some writes."""
         writes = [one.write if isinstance(one, Prepared) else one for one in prepared]
-        return self.drive(journal.append(writes))
+        return self.drive(appended(journal, writes, at_once=True))

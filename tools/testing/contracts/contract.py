@@ -48,7 +48,7 @@ from detent.tools.testing.contracts.diary import (
     forked,
     loaded_writer,
 )
-from detent.tools.testing.contracts.loops import Make, Opened
+from detent.tools.testing.contracts.loops import Make, Opened, appended
 from detent.tools.testing.contracts.model import Model, Wanted
 
 __all__ = ["JournalContract"]
@@ -104,6 +104,7 @@ class JournalContract(RuleBasedStateMachine):
         super().__init__()
         self.folder = TemporaryDirectory(prefix="journal-")
         self.heard: list[str] = []
+        self.is_prompt = False
         self.open()
         self.model = Model()
         self.writers: list[Writer] = []
@@ -275,7 +276,8 @@ class JournalContract(RuleBasedStateMachine):
         writes = [made.write for made in batch]
         reasons, heard = self.model.judge(writes), [*self.heard]
 
-        verdicts = self.drive(self.journal.append(writes))
+        self.is_prompt = not self.is_prompt
+        verdicts = self.drive(appended(self.journal, writes, at_once=self.is_prompt))
 
         self._judge([write.run for write in writes], reasons, verdicts)
         assert self.heard == heard

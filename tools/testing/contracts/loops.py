@@ -4,7 +4,7 @@ Rule 1: a journal is opened, asked and closed in one loop; opened again, it is i
 Rule 2: nothing is asked of it before it is open, and nothing of it is left when it is closed.
 """
 
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,9 +13,9 @@ from typing import Any, TypeAlias, TypeVar
 import trio
 from attrs import define, field
 
-from detent.kernel import Journal, Store
+from detent.kernel import Journal, Store, Verdict, Write
 
-__all__ = ["Make", "Opened", "opened"]
+__all__ = ["Make", "Opened", "appended", "opened"]
 
 T = TypeVar("T")
 
@@ -32,6 +32,15 @@ async def opened(made: Store | Journal) -> AsyncGenerator[Journal]:
             yield journal
     else:
         yield thing
+
+
+async def appended(
+    journal: Journal, writes: Sequence[Write], *, at_once: bool
+) -> tuple[Verdict, ...]:
+    """Append, or write what is one write at once, if that is wanted, and the journal can."""
+    write = journal.at_once if at_once and len(writes) == 1 else None
+    verdict = write and write(writes[0])
+    return await journal.append(writes) if verdict is None else (verdict,)
 
 
 @define(eq=False)
