@@ -46,9 +46,9 @@ OPENING = "SELECT id, seq, hash FROM runs WHERE run = ?"
 ENTRY = "SELECT hash FROM entries WHERE id = ?"
 PAGE = "SELECT id, hash, body FROM entries WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
 TAKEN = """
-    SELECT keys.seq FROM runs JOIN keys ON keys.run = runs.id WHERE runs.run = ?1 AND key = ?2
+    SELECT keys.seq FROM runs JOIN keys ON keys.run = runs.id WHERE runs.run = ? AND key = ?
     UNION ALL
-    SELECT 0 FROM runs JOIN inbox ON inbox.run = runs.id WHERE runs.run = ?1 AND key = ?2
+    SELECT 0 FROM runs JOIN inbox ON inbox.run = runs.id WHERE runs.run = ? AND key = ?
 """
 INBOX = """
     SELECT number, key, event FROM inbox
@@ -142,7 +142,7 @@ class Reader:
 
     def taken(self, run: str, key: str) -> int | None:
         """See Journal."""
-        row = self.base.execute(TAKEN, (run, key)).fetchone()
+        row = self.base.execute(TAKEN, (run, key) * 2).fetchone()
         return None if row is None else row[0]
 
     def inbox(self, run: str) -> tuple[Delivery, ...]:

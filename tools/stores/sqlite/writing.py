@@ -50,8 +50,8 @@ ENTRY = "INSERT INTO entries VALUES (?, ?, ?)"
 CHECKPOINT = "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)"
 KEY = "INSERT INTO keys VALUES (?, ?, ?)"
 TAKEN = """
-    SELECT seq FROM keys WHERE run = ?1 AND key = ?2
-    UNION ALL SELECT 0 FROM inbox WHERE run = ?1 AND key = ?2
+    SELECT seq FROM keys WHERE run = ? AND key = ?
+    UNION ALL SELECT 0 FROM inbox WHERE run = ? AND key = ?
 """
 SEND = "INSERT INTO inbox (run, key, event) VALUES (?, ?, ?)"
 CELL = "INSERT OR REPLACE INTO cells VALUES (?, ?, ?)"
@@ -466,7 +466,7 @@ class Clerk:
         known = self._known(run)
         if known is None:
             return None
-        row = self._base.execute(TAKEN, (known.number, key)).fetchone()
+        row = self._base.execute(TAKEN, (known.number, key) * 2).fetchone()
         return None if row is None else int(row[0])
 
     def _conflict(self, kind: ConflictKind, run: str) -> Conflict:
