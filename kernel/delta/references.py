@@ -31,6 +31,7 @@ __all__ = [
 
 SHORT = 40  # bytes: about what a reference takes
 WORTHWHILE = 80  # bytes that a reference with an edit must save
+LEAST = 3  # bytes that an item takes
 MANY_PLACES = 256  # parts of the data that orders are compared with
 
 
@@ -266,6 +267,8 @@ def weighs(value: object, enough: int = SHORT) -> int:
         return len(whole) + 2
     weight = 2
     if kind is tuple or kind is frozenset:
+        if len(whole) * LEAST >= enough:
+            return enough
         parts: Iterable[Any] = whole
     elif kind is FrozenMap:
         parts = _flat(whole)
