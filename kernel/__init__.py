@@ -16,7 +16,7 @@ floors, and each imports only from those below it. The file is long because it i
     snapshot, moves
     layout, steps, stored
     calls, compiler, endings, wording
-    draft, renderer, reports
+    draft, renderer, reports, swift
     deciding, scribe
     stepper, delta
     walker, doublecheck, recorder

@@ -44,6 +44,11 @@ class Broke(Exception):
 
 def chosen(ladders: tuple[Ladder, ...], data: object, event: object) -> Ladder:
     """Of each ladder the first row whose guard is true; each row once."""
+    if len(ladders) == 1:
+        for row in ladders[0]:
+            if row.guard is None or _is_true(row, data, event):
+                return (row,)
+        return ()
     found: dict[Row, None] = {}
     for ladder in ladders:
         for row in ladder:

@@ -93,7 +93,10 @@ def decide(here: Here, signal: Signal) -> Stepped[Any]:
 
 def _in_flight(snapshot: Snapshot[Any], effect: int) -> Flight | None:
     """What an effect that has no outcome so far is part of."""
-    return next((one for one in snapshot.pending.effects if one.has(effect)), None)
+    for one in snapshot.pending.effects:
+        if one.has(effect):
+            return one
+    return None
 
 
 def expected(

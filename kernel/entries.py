@@ -11,7 +11,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from detent.kernel.applying import ordered_in
 from detent.kernel.edits import BadEdit
@@ -69,7 +69,7 @@ class Header:
     hash: str = field(default="", kw_only=True)
 
 
-@frozen(slots=False)  # made for every line that is read: without slots that takes half the time
+@frozen(slots=False, eq=False)  # without slots a new one takes half the time
 class Entry:
     """One line of the log: what happened, what it was answered with, and what changed.
 
@@ -88,8 +88,27 @@ class Entry:
     delta: dict[str, Tree] = field(factory=dict[str, Tree])
     effects: tuple[int, ...] = ()
     stopped: tuple[int, ...] = ()
-    body: bytes = field(default=b"", repr=False, eq=False, kw_only=True)
+    body: bytes = field(default=b"", repr=False, kw_only=True)
     hash: str = field(default="", kw_only=True)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Entry):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in _SAID)
+
+
+class _Unread(Entry):
+    """An entry of which the bytes are known: what it says is read when somebody asks, and then it is like any other."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _SAID:
+            raise AttributeError(name)
+        vars(self).update(vars(read_entry(self.body, self.hash)))
+        object.__setattr__(self, "__class__", Entry)
+        return getattr(self, name)
+
+    def __repr__(self) -> str:
+        return repr(read_entry(self.body, self.hash))
 
 
 @frozen
@@ -174,22 +193,18 @@ def entry_body(entry: Entry) -> bytes:
     return spelled(said)
 
 
-def sealed(entry: Entry, body: bytes, hash: str) -> Entry:
-    """An entry with its bytes and its hash."""
-    return Entry(
-        entry.seq,
-        entry.at,
-        entry.event,
-        entry.cause,
-        entry.key,
-        entry.answer,
-        entry.took,
-        entry.delta,
-        entry.effects,
-        entry.stopped,
-        body=body,
-        hash=hash,
-    )
+def sealed(seq: int, at: int, key: str | None, body: bytes, hash: str) -> Entry:
+    """An entry that was just written, with its bytes and its hash."""
+    entry = object.__new__(_Unread)
+    vars(entry).update(seq=seq, at=at, key=key, body=body, hash=hash)
+    return entry
+
+
+def unread(seq: int, body: bytes, hash: str) -> Entry:
+    """An entry whose bytes have the hash that they ought to have: what it says is read when somebody asks."""
+    entry = object.__new__(_Unread)
+    vars(entry).update(seq=seq, body=body, hash=hash)
+    return entry
 
 
 def read_header(body: bytes) -> Header:
@@ -241,6 +256,7 @@ def read_checkpoint(body: bytes, hash: str) -> Checkpoint:
     return Checkpoint(given.seq, given.frame, body=body, hash=hash)
 
 
+_SAID = tuple(one.name for one in fields(Entry) if one.name != "body")
 _HEADER = strict(
     ("detent", int),
     ("run", str),

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
-from detent.kernel.definition import FinalStatus, fill
+from detent.kernel.definition import Each, FinalStatus, fill
 from detent.kernel.moves import Memory, Move, beginning, move, without_conflicts
 from detent.kernel.signals import Event
 from detent.kernel.table import Node, Otherwise, Row, Table, Trigger
@@ -57,6 +57,9 @@ class Plan:
     end: FinalStatus | None
     is_plain: bool
     """Only data and configuration change, and nothing follows by itself."""
+    is_swift: bool
+    """If nothing is in flight, nothing follows by itself but one order at most (`key` is its form's)."""
+    key: str = ""
     alone: tuple[tuple[str, ...], ...] = field(init=False)
     """What was taken, if nothing else is."""
 
@@ -219,6 +222,14 @@ def _plan(layout: Layout, rows: Ladder, moved: Move) -> Plan:
         or moved.end
         or after.always
     )
+    doing = working[0].forms if working else ()
+    is_swift = (
+        not (moved.recorded or moved.ended or moved.end or after.always)
+        and len(working) <= 1
+        and len(doing) == len(working)
+        and not any(isinstance(form, Each) for form in doing)
+        and not (working and working[0].after)
+    )
     return Plan(
         tuple(row.id for row in rows),
         tuple(row for row in rows if row.update is not None),
@@ -229,4 +240,6 @@ def _plan(layout: Layout, rows: Ladder, moved: Move) -> Plan:
         moved.recorded,
         moved.end,
         not stirring,
+        is_swift,
+        doing[0].key if len(doing) == 1 else "",
     )

@@ -9,10 +9,10 @@ Rule 2: a checkpoint is due when the last one and what followed are more than tw
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from detent.kernel.applying import ordered_in
-from detent.kernel.delta import Changes
+from detent.kernel.delta import Brief, Changes
 from detent.kernel.entries import (
     AnswerWord,
     Checkpoint,
@@ -24,7 +24,7 @@ from detent.kernel.entries import (
     unwritten,
     write_header,
 )
-from detent.kernel.facts import but
+from detent.kernel.facts import Fact, but
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.snapshot import Snapshot
@@ -46,26 +46,27 @@ ANSWERS: dict[type, AnswerWord] = {
 """What an entry calls an answer."""
 
 
-@frozen
-class Head:
+NOTHING_FLIES: Mapping[int, int] = {}
+
+
+class Head(Fact, frozen=True):
     """Where the log of a run is: its last hash, how much is to be read to load it, how large its frame is at least.
 
     `flying` is how much of that each effect in flight takes. Who does not know what is least says nothing: zero is
-    always right.
+    always right, and for a frame that is small as good as anything.
     """
 
     hash: str
     unread: int = 0
     least: int = 0
-    flying: Mapping[int, int] = field(factory=dict[int, int])
+    flying: Mapping[int, int] = NOTHING_FLIES
 
 
 NOWHERE = Head("")
 """The head of a log that has no lines so far."""
 
 
-@frozen
-class Recorded:
+class Recorded(Fact, frozen=True):
     """What an answer comes to in the log: the snapshot after it, the entry, and what lies beside it.
 
     `under` is what lies beside its checkpoint.
@@ -88,6 +89,7 @@ class Recorder:
         self.table = table
         self.scribe: Scribe = scribe_of(table)
         self.changes = Changes(self.scribe)
+        self._brief = Brief(self.scribe, self.changes)
         self._key = key
         self._large = large
 
@@ -121,6 +123,19 @@ class Recorder:
     ) -> Recorded | None:
         """The entry of an answer, if it has one. Raises Unstorable, which names the place."""
         after = stepped.snapshot
+        if key is None and (told := self._brief.told(before, stepped)) is not None:
+            event, change = told
+            body = spelled(
+                {
+                    "seq": after.seq,
+                    "at": after.at,
+                    "event": event,
+                    "took": stepped.took,
+                    "delta": change,
+                }
+            )
+            if len(body) < self._large:
+                return self._chained(head, (before, after), body, (), change)
         if after.seq == before.seq:
             if key is None or not isinstance(stepped, Ignored):
                 return None
@@ -203,14 +218,29 @@ class Recorder:
     ) -> Recorded:
         """An entry with its bytes and its hash, and a checkpoint if one is due."""
         body, beside = self.body(entry)
+        return self._chained(head, (before, after), body, beside, entry.delta, entry.key)
+
+    def _chained(
+        self,
+        head: Head,
+        between: tuple[Snapshot[Any] | None, Snapshot[Any]],
+        body: bytes,
+        beside: tuple[Beside, ...],
+        change: Mapping[str, Tree],
+        key: str | None = None,
+    ) -> Recorded:
+        """The bytes of an entry, chained to those before it, and a checkpoint if one is due."""
+        before, after = between
         hash = chained(head.hash, body)
-        made = sealed(entry, body, hash)
-        unread = head.unread + len(body) + _size(beside)
-        now = Head(hash, unread)
+        made = sealed(after.seq, after.at, key, body, hash)
+        unread = head.unread + len(body) + (_size(beside) if beside else 0)
         if before is not None and head.least:  # what was never weighed cannot lose weight
-            now = _measured(head, hash, unread, entry, before, after)
+            least = max(0, head.least - _shed_by(head, change, before, after))
+            now = Head(hash, unread, least, head.flying)
+        else:
+            now = Head(hash, unread)
         recorded = Recorded(after, made, now, beside)
-        if now.unread < SMALL or now.unread <= 2 * now.least:
+        if unread < SMALL or unread <= 2 * now.least:
             return recorded
         return self._with_checkpoint(recorded)
 
@@ -218,24 +248,30 @@ class Recorder:
         """The same with a checkpoint, if what is to be read is more than twice what there is."""
         frame: Any = self.scribe.frame(recorded.snapshot)
         size = len(spelled(frame))
-        flying = {int(id): len(id) + 4 + len(spelled(one)) for id, one in frame["effects"].items()}
-        head = evolve(recorded.head, least=size, flying=flying)
+        head = recorded.head
+        if 2 * size < SMALL:
+            head = Head(head.hash, head.unread)
+        else:
+            weights = {
+                int(id): len(id) + 4 + len(spelled(one)) for id, one in frame["effects"].items()
+            }
+            head = Head(head.hash, head.unread, size, weights)
         if head.unread <= 2 * size:
-            return evolve(recorded, head=head)
+            return but(recorded, head=head)
         made, beside = self.checkpoint(recorded.snapshot, head.hash)
-        head = evolve(head, unread=len(made.body) + _size(beside))
-        return evolve(recorded, head=head, checkpoint=made, under=beside)
+        head = but(head, unread=len(made.body) + _size(beside))
+        return but(recorded, head=head, checkpoint=made, under=beside)
 
 
 def _size(beside: tuple[Beside, ...]) -> int:
     return sum(len(one.body) for one in beside)
 
 
-def _measured(
-    head: Head, hash: str, unread: int, entry: Entry, before: Snapshot[Any], after: Snapshot[Any]
-) -> Head:
-    """The head after an entry, with what its frame has lost at most."""
-    pending, change = before.pending, entry.delta
+def _shed_by(
+    head: Head, change: Mapping[str, Tree], before: Snapshot[Any], after: Snapshot[Any]
+) -> int:
+    """How many bytes of the frame go away with an entry, at most."""
+    pending = before.pending
     held: dict[str, Any] = {
         "in": before.configuration,
         "data": before.data,
@@ -262,7 +298,7 @@ def _measured(
         shed += sum(
             len(spelled(tree(one))) for one in pending.timers if one not in after.pending.timers
         )
-    return Head(hash, unread, max(0, head.least - shed), head.flying)
+    return shed
 
 
 def _shed_of(flight: Flight) -> int:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from attrs import frozen
 
-from detent.kernel.codec import Codec, classes_in
+from detent.kernel.codec import Codec, Writer, classes_in
 from detent.kernel.compiler import outcome_shape, returned_shape
 from detent.kernel.decisions import Decision, Signal
 from detent.kernel.errors import Unreadable, Unstorable
@@ -67,6 +67,7 @@ class Reports:
         """The first field that is secret or personal, for a message; empty if there is none."""
         self.has_seals = bool(self.sealed)
         self._outcomes: dict[tuple[str, int, type], Shape] = {}
+        self._told: dict[tuple[str, int, type, str], Writer] = {}
         self._orders: dict[tuple[str, int], Shape] = {}
         self._kinds: dict[tuple[str, int], dict[str, type[Event]]] = {}
 
@@ -91,9 +92,14 @@ class Reports:
         self, flights: Iterable[Flight], effect: int, outcome: Event, at: int | None
     ) -> Tree:
         """An outcome as a tree, in an entry of that time."""
-        shape = self.outcome(_flight(flights, effect), effect, type(outcome))
+        flight, kind = _flight(flights, effect), type(outcome)
         without = "at" if at is not None and _came_at(outcome, at) else ""
-        return self.codec.write(shape, outcome, without)
+        place = (flight.form, flight.part_of(effect), kind, without)
+        write = self._told.get(place)
+        if write is None:
+            shape = self.outcome(flight, effect, kind)
+            write = self._told[place] = self.codec.strict(shape, without)
+        return write(outcome)
 
     def read_signal(self, written: Tree, flights: Iterable[Flight], at: int | None = 0) -> Signal:
         """The signal that a tree stands for, in an entry of that time. Raises Unreadable."""
@@ -188,6 +194,8 @@ def _came_at(outcome: Event, at: int) -> bool:
     if not isinstance(outcome, TIMED):
         return False
     came: object = outcome.at
+    if came is moment(at):  # as it most often is: the same, made a moment ago
+        return True
     return isinstance(came, datetime) and came.utcoffset() == NOT_AT_ALL and came == moment(at)
 
 

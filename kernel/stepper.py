@@ -20,12 +20,13 @@ from detent.kernel.draft import Draft
 from detent.kernel.endings import unhandled
 from detent.kernel.errors import BrokenBegin, WrongInput
 from detent.kernel.facts import but
-from detent.kernel.flights import Fan, Flight
+from detent.kernel.flights import Fan, Ordered
 from detent.kernel.layout import Layout, first_plan, lay_out
 from detent.kernel.names import shown
 from detent.kernel.signals import Event, Fired, Happened, Settled
 from detent.kernel.snapshot import DEADLINE, LIMIT, Kept, Snapshot
 from detent.kernel.steps import Broken, Deferred, Ignored, Moved, Rejected, Stepped
+from detent.kernel.swift import is_swift, leap
 from detent.kernel.table import Table
 
 __all__ = ["advance", "begin", "follow_up", "has_to_wait", "recall", "step"]
@@ -211,8 +212,11 @@ def _sent(
     rows = chosen(cell.ladders, snapshot.data, event)
     if not rows:
         return _unanswered(table, snapshot, layout, event, at)
-    plan = layout.plans.get(rows) or layout.plan(rows, snapshot.pending.history)
-    if not plan.is_plain or snapshot.pending.offered or backwards:
+    pending = snapshot.pending
+    plan = layout.plans.get(rows) or layout.plan(rows, pending.history)
+    if not plan.is_plain or pending.offered or backwards:
+        if not pending.effects and is_swift(plan, pending) and not backwards:
+            return leap(table, snapshot, plan, at, (event, event, ""))
         draft = Draft(table, snapshot, layout, at, backwards)
         draft.follow(plan, event)
         draft.settle()
@@ -289,17 +293,27 @@ def _happened(
     flight = expected(table, snapshot, signal)
     if isinstance(flight, str):
         return Rejected(snapshot, signal, flight)
+    event, form, pending = signal.event, flight.form, snapshot.pending
+    if flight.stopping or snapshot.end is not None:
+        draft = Draft(table, snapshot, layout, at, backwards)
+        draft.record(flight, signal.effect, event)
+        return draft.finish(signal, form)
+    rows = chosen((layout.route((form, type(event)), flight.owner),), snapshot.data, event)
+    if rows and type(flight) is Ordered and len(pending.effects) == 1:
+        plan = layout.plans.get(rows) or layout.plan(rows, pending.history)
+        if is_swift(plan, pending) and not backwards:
+            return leap(table, snapshot, plan, at, (signal, event, form))
     draft = Draft(table, snapshot, layout, at, backwards)
-    if flight.stopping or draft.end is not None:
-        draft.record(flight, signal.effect, signal.event)
-        return draft.finish(signal, flight.form)
     if isinstance(flight, Fan):
-        draft.hear(flight, signal.effect - flight.id, signal.event)
+        draft.hear(flight, signal.effect - flight.id, event)
     else:
         draft.drop(flight)
-    _offer(draft, flight, signal.event)
+    if rows:
+        draft.take(rows, event)
+    elif not (isinstance(flight, Fan) and layout.route((form, Settled), flight.owner)):
+        draft.fail(unhandled(flight.owner, form, event))
     draft.settle()
-    return draft.finish(signal, flight.form)
+    return draft.finish(signal, form)
 
 
 def _attempted(
@@ -315,13 +329,3 @@ def _attempted(
     if tried is not None:
         return tried
     return _happened(table, snapshot, layout, signal, at, backwards)
-
-
-def _offer(draft: Draft, flight: Flight, event: Event) -> None:
-    """Offer an outcome to the state that ordered the effect, and outwards. An Each also keeps it for the end."""
-    ladder = draft.layout.route((flight.form, type(event)), flight.owner)
-    rows = chosen((ladder,), draft.data, event)
-    if rows:
-        draft.take(rows, event)
-    elif not (isinstance(flight, Fan) and draft.layout.route((flight.form, Settled), flight.owner)):
-        draft.fail(unhandled(flight.owner, flight.form, event))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -26,6 +26,7 @@ from detent.kernel.facts import Fact
 from detent.kernel.wire import Tree, spelled
 
 __all__ = [
+    "INTEROPERABLE",
     "FrozenMap",
     "Json",
     "Tree",
@@ -147,6 +148,9 @@ def tree(value: object) -> Tree:
         raise Unstorable("a value is nested too deeply to be written") from None
 
 
+@lru_cache(
+    64
+)  # those of the effects that end just now are asked for again, when that is stepped and written
 def moment(microseconds: int) -> datetime:
     """An instant of the kernel's clock (microseconds since 1970, UTC) as a datetime; the last one for all beyond."""
     return EPOCH + timedelta(microseconds=min(microseconds, LAST))

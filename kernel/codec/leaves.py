@@ -22,7 +22,7 @@ from detent.kernel.shapes import (
     Shape,
     Some,
 )
-from detent.kernel.values import FrozenMap, tree
+from detent.kernel.values import INTEROPERABLE, FrozenMap, tree
 from detent.kernel.wire import Tree, spelled
 
 __all__ = [
@@ -123,6 +123,8 @@ def types_of(shape: Shape) -> tuple[type, ...]:
 def write_scalar(name: str) -> Writer:
     """Writes values of a scalar type, and of no type derived from it."""
     wanted = TYPES[name]
+    if wanted is int:
+        return write_int
     if wanted in (type(None), bool):
 
         def write_as_it_is(value: Any) -> Tree:
@@ -134,18 +136,25 @@ def write_scalar(name: str) -> Writer:
         return write_as_it_is
 
     def write(value: Any) -> Tree:
-        if (
-            type(value) is str is wanted and value.isascii()
-        ):  # most are, and these are their own trees
-            return value
-        if type(value) is not wanted:
+        kind = type(value)
+        if kind is not wanted:
             raise is_no(value, name)
+        if kind is str and value.isascii():  # most are, and these are their own trees
+            plain: Tree = value
+            return plain
         try:
             return tree(value)
         except Unstorable as error:
             raise Misfit(str(error)) from None
 
     return write
+
+
+def write_int(value: Any) -> Tree:
+    """Writes an int; most are their own trees."""
+    if type(value) is int:
+        return value if -INTEROPERABLE <= value < INTEROPERABLE else tree(value)
+    raise is_no(value, "int")
 
 
 def write_float(value: Any) -> Tree:

@@ -8,6 +8,7 @@ Rule 3: what an annotation leaves open (Json, a parameter nobody gave) is read b
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -96,16 +97,15 @@ class Codec:
         self._readers: dict[Shape, Reader] = {}
         self._lacking: dict[tuple[Record, str], tuple[Writer, Callable[..., Any]]] = {}
 
-    def write(self, shape: Shape, value: object, without: str = "") -> Tree:
-        """The tree of a value, if need be without a field of it. Raises Unstorable if it is not of its shape."""
-        try:
-            if without and isinstance(shape, Record):
-                return self._pair(shape, without)[0](value)
-            return self.writer(shape)(value)
-        except Misfit as misfit:
-            raise Unstorable(str(misfit)) from None
-        except RecursionError:
-            raise Unstorable("a value is nested too deeply to be written") from None
+    def write(self, shape: Shape, value: object) -> Tree:
+        """The tree of a value. Raises Unstorable if it is not of its shape."""
+        return _written(self.writer(shape), value)
+
+    def strict(self, shape: Shape, without: str = "") -> Writer:
+        """What writes values of a shape, if need be without a field of theirs; it raises Unstorable."""
+        if without and isinstance(shape, Record):
+            return partial(_written, self._pair(shape, without)[0])
+        return partial(_written, self.writer(shape))
 
     def read(self, shape: Shape, written: Tree, **given: object) -> Any:
         """The value of a tree, which may lack a field that is given. Raises Unreadable if it is not of its shape."""
@@ -176,7 +176,7 @@ class Codec:
                 return self._write_anything
 
     def _write_record(self, shape: Record, without: str = "") -> Writer:
-        kind = shape.kind
+        kind, title = shape.kind, shape.kind.__name__
         fields = [
             (name, self.writer(inner))
             for name, inner in fields_of(shape).items()
@@ -185,13 +185,14 @@ class Codec:
 
         def write(value: object) -> Tree:
             if type(value) is not kind:
-                raise is_no(value, kind.__name__)
-            written: dict[str, Tree] = {"$": kind.__name__}
-            for name, field in fields:
-                try:
+                raise is_no(value, title)
+            written: dict[str, Tree] = {"$": title}
+            name = ""
+            try:
+                for name, field in fields:
                     written[name] = field(getattr(value, name))
-                except Misfit as misfit:
-                    raise misfit.inside(name) from None
+            except Misfit as misfit:
+                raise misfit.inside(name) from None
             return written
 
         return write
@@ -347,6 +348,16 @@ class Codec:
         if name not in self._named:
             raise Misfit(f"nothing in the machine tells of class {name}")
         return self.reader(self._named[name])
+
+
+def _written(write: Writer, value: object) -> Tree:
+    """What a writer makes of a value. Raises Unstorable."""
+    try:
+        return write(value)
+    except Misfit as misfit:
+        raise Unstorable(str(misfit)) from None
+    except RecursionError:
+        raise Unstorable("a value is nested too deeply to be written") from None
 
 
 def classes_in(shapes: Iterable[Shape]) -> tuple[Record | Choice, ...]:

@@ -72,7 +72,23 @@ class Changes:
     ) -> dict[str, Edit]:
         old = NOTHING if before is None else before
         change: dict[str, Edit] = {}
-        index = Index(event)
+        index = self.note_place_and_data(change, before, after, event)
+        if after.pending is not old.pending:
+            places = self._places(after.data)
+            self._pending(change, old, after, index, places, event)
+        if after.end is not old.end:
+            _note(change, "end", self._end(old.end, after))
+        return change
+
+    def note_place_and_data(
+        self,
+        change: dict[str, Edit],
+        before: Snapshot[Any] | None,
+        after: Snapshot[Any],
+        event: Tree,
+    ) -> Index:
+        """Note where the run has come to, and its data. Raises Misfit. What others may point to."""
+        old, index = NOTHING if before is None else before, Index(event)
         if after.configuration is not old.configuration:
             edit = self._move(old.configuration, after.configuration)
             if edit is not None:
@@ -83,12 +99,11 @@ class Changes:
                 if old.pending.effects:
                     self._index_settled(old, after, index)
                 change["data"] = _pointing(edit, index)
-        if after.pending is not old.pending:
-            places = self._places(after.data)
-            self._pending(change, old, after, index, places, event)
-        if after.end is not old.end:
-            _note(change, "end", self._end(old.end, after))
-        return change
+        return index
+
+    def order(self, flight: Ordered, after: Snapshot[Any]) -> Tree:
+        """What was ordered, pointing to what it has in common with the data. Raises Misfit."""
+        return self._order(flight.form, flight.part, flight.order, self._places(after.data))
 
     def _places(self, data: object) -> Places:
         return Places(self._codec, self._scribe.data, data, bool(self._scribe.sealed))
@@ -103,8 +118,10 @@ class Changes:
 
     def _index_settled(self, old: Snapshot[Any], after: Snapshot[Any], index: Index) -> None:
         """The outcomes of an Each that has just settled may be pointed to where they were."""
-        fans = [flight for flight in old.pending.effects if isinstance(flight, Fan)]
-        here = {flight.id for flight in after.pending.effects} if fans else set[int]()
+        fans = [flight for flight in old.pending.effects if type(flight) is Fan]
+        if not fans:
+            return
+        here = {flight.id for flight in after.pending.effects}
         for flight in fans:
             if flight.id not in here:
                 path = f"before/effects/{flight.id}/3/$fan/heard"
@@ -216,18 +233,18 @@ class Changes:
         """
         start: list[Tree] = [flight.owner, flight.form, None if flight.at == at else flight.at]
         if isinstance(flight, Ordered):
-            order = self._order(flight, flight.part, flight.order, places)
+            order = self._order(flight.form, flight.part, flight.order, places)
             return [*start, order, *self._scribe.behind(flight)]
         orders: list[Tree] = [
-            [part, self._order(flight, part, order, places)] for part, order in flight.orders
+            [part, self._order(flight.form, part, order, places)] for part, order in flight.orders
         ]
         return [*start, {"$fan": self._scribe.write_fan(flight, orders)}]
 
-    def _order(self, flight: Flight, part: int, order: object, places: Places) -> Tree:
+    def _order(self, form: str, part: int, order: object, places: Places) -> Tree:
         try:
-            return places.written(self._scribe.order(flight.form, part), order)
+            return places.written(self._scribe.order(form, part), order)
         except Misfit as misfit:
-            raise misfit.inside(f"order of {flight.form}") from None
+            raise misfit.inside(f"order of {form}") from None
 
     def _changed(self, old: Flight, new: Flight, index: Index, heard: int) -> Edit:
         if isinstance(new, Fan) and isinstance(old, Fan):

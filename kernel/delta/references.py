@@ -14,7 +14,7 @@ import attrs
 from detent.kernel.codec import Codec, Misfit, types_of
 from detent.kernel.edits import came, step_of
 from detent.kernel.errors import Unstorable
-from detent.kernel.shapes import Either, Many, Record, Sealed, Shape, fields_of
+from detent.kernel.shapes import Either, Many, Record, Scalar, Sealed, Shape, fields_of
 from detent.kernel.values import FrozenMap, canonical
 from detent.kernel.wire import Tree, spelled
 
@@ -23,6 +23,7 @@ __all__ = [
     "Index",
     "Places",
     "alike",
+    "is_light",
     "referring",
     "shared_end",
     "shared_start",
@@ -282,6 +283,17 @@ def weighs(value: object, enough: int = SHORT) -> int:
         if weight >= enough:
             break
     return weight
+
+
+def is_light(shape: Shape) -> bool:
+    """Whether no value of a shape weighs as much as a reference: records of few numbers."""
+    if type(shape) is not Record:
+        return False
+    inner = fields_of(shape).values()
+    weight = 2 + len(shape.kind.__name__) + 5 * len(inner)
+    return weight < SHORT and all(
+        type(one) is Scalar and one.name not in ("str", "bytes") for one in inner
+    )
 
 
 def _names(kind: type[Any]) -> tuple[str, ...] | None:

@@ -9,11 +9,12 @@ Rule 4: a run that waits is small: there are a great many of them. What it is ma
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 
 from detent.kernel.backlog import ALL, Backlog, Taken
 from detent.kernel.entries import Checkpoint, Entry, Header, read_entry
 from detent.kernel.errors import NoSuchEntry, Unstorable
+from detent.kernel.facts import but
 from detent.kernel.journal.protocol import Standing
 from detent.kernel.vault import Beside
 
@@ -75,7 +76,7 @@ class Kept:
     @property
     def standing(self) -> Standing:
         """How it stands: what is common to many runs is kept once."""
-        return self.stands if self.due is None else evolve(self.stands, due=self.due)
+        return self.stands if self.due is None else but(self.stands, due=self.due)
 
     @property
     def place(self) -> tuple[int, str]:
@@ -98,7 +99,7 @@ class Kept:
     def stand(self, standing: Standing, common: dict[Standing, Standing]) -> None:
         """How it stands from now on, with those of all runs that nothing is due of."""
         self.due = standing.due
-        stands = standing if standing.due is None else evolve(standing, due=None)
+        stands = standing if standing.due is None else but(standing, due=None)
         self.stands = common.setdefault(stands, stands)
 
     def mark(self, made: Checkpoint | None) -> None:

@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from detent.kernel.backlog import Backlog, Taken
 from detent.kernel.entries import Checkpoint, Entry, Header
+from detent.kernel.facts import Fact
 from detent.kernel.frames import Frame, folded, opened, whole
 from detent.kernel.scribe import EMPTY
 from detent.kernel.snapshot import Snapshot, Status
@@ -47,8 +48,7 @@ RunStatus: TypeAlias = Literal["waiting", "changed", "inert"] | Status
 ConflictKind: TypeAlias = Literal["exists", "unknown", "head", "key", "cell", "inbox", "together"]
 
 
-@frozen
-class Standing:
+class Standing(Fact, frozen=True):
     """What is asked of runs without loading them: how they are, and when or why they are to be touched.
 
     `due` is when the next timer fires (microseconds since 1970), `in_flight` whether something was ordered that has
@@ -80,8 +80,7 @@ class Cell:
     version: int = 0
 
 
-@frozen
-class Write:
+class Write(Fact, frozen=True):
     """What is to be written of one run.
 
     `after` is the number and the hash of the entry it follows: nothing for a new run, whose `header` is given.
@@ -109,8 +108,7 @@ class Write:
     became: tuple[str, str] | None = None
 
 
-@frozen
-class Committed:
+class Committed(Fact, frozen=True):
     """It is written. Where the run is now."""
 
     seq: int

@@ -31,7 +31,7 @@ from detent.kernel.scheduler.onlookers import Onlookers
 from detent.kernel.scheduler.performing import Desk, Hand, Performing, alone
 from detent.kernel.scheduler.rounds import Rounds
 from detent.kernel.scheduler.served import Served, Way
-from detent.kernel.scheduler.shortcuts import Shortcuts
+from detent.kernel.scheduler.shortcuts import Shortcut, Shortcuts
 from detent.kernel.scheduler.turns import Shop, Turn, Unwritable
 from detent.kernel.signals import Event, Failed, Failure, Happened, Receipt, TimedOut
 
@@ -66,7 +66,7 @@ class Engine:
             self.lives.resting = lambda run: self._let_in(self.gates.runs.leave(run))
         self.chunked: Callable[[Performing, object], None] = lambda performing, chunk: None
         parts_of = (self.journal, self.clock, self.lives, self.gates, self.onlookers)
-        self._shortcuts = Shortcuts(*parts_of, self._begun)
+        self._shortcuts = Shortcuts(parts_of, self._begun)
         self._ledger = Ledger(self.journal, self.clock)
         self._shop = Shop(served, self.gates, self.clock)
         self._send = send
@@ -142,42 +142,72 @@ class Engine:
 
     async def _work(self, live: Live, performing: Performing | None) -> None:
         """Perform an effect, drive the run, perform the next one."""
-        is_new = performing is not None
-        if performing is None:
-            performing = await self._drive(live)
-        while performing is not None:
-            hand, is_new = Hand(performing, is_new), False
-            try:
-                with hand.scope:
-                    await self._chain(hand)
-            except Exception as error:
-                hand.event = hand.performing.raised(alone(error))
-            performing = hand.performing
-            if performing.is_abandoned:
-                if not performing.has_thread:
-                    self._leave(performing)
-                return
-            event = hand.event or performing.cut()
-            performing = None if hand.is_done else await self._slow(performing, event)
+        self._ledger.writers += 1
+        try:
+            is_new = performing is not None
+            if performing is None:
+                performing = await self._drive(live)
+            while performing is not None:
+                hand, is_new = Hand(performing, is_new), False
+                try:
+                    with hand.scope:
+                        await self._chain(hand)
+                except Exception as error:
+                    if hand.is_writing:  # it is not the handler that raised
+                        raise
+                    hand.event = hand.performing.raised(alone(error))
+                performing = hand.performing
+                if performing.is_abandoned:
+                    if not performing.has_thread:
+                        self._leave(performing)
+                    return
+                event = hand.event or performing.cut()
+                performing = None if hand.is_done else await self._slow(performing, event)
+        finally:
+            self._ledger.writers -= 1
 
     async def _chain(self, hand: Hand) -> None:
         """Perform one effect after the other in one scope, as long as there is nothing else to do."""
         live, task = hand.performing.live, trio.lowlevel.current_task()
+        ledger, shortcuts = self._ledger, self._shortcuts
         while True:
             performing = hand.performing
             performing.scope = hand.scope
             if not hand.is_new:  # others come first, and what the last handler has set is gone
                 variables: Any = live.variables
                 task.context = variables.copy()
-                await trio.lowlevel.checkpoint()
-            hand.is_new = False
+                if not hand.has_waited:
+                    await trio.lowlevel.checkpoint()
+            hand.is_new = hand.has_waited = False
             hand.event = event = await performing.perform()
             if performing.is_abandoned or hand.scope.cancel_called:
                 return
-            hand.is_done, following = self._shortcuts.take(performing, event)
+            shortcut = shortcuts.step(performing, event)
+            if shortcut is None:
+                return
+            if ledger.is_kept(shortcut.write):
+                del live.flying[performing.effect]
+            elif not await self._is_written_later(hand, shortcut):
+                return
+            following = shortcuts.done(shortcut)
             if following is None:
+                hand.is_done = True
                 return
             hand.performing, hand.event = following, None
+
+    async def _is_written_later(self, hand: Hand, shortcut: Shortcut) -> bool:
+        """Write what a shortcut comes to together with what others have to write."""
+        live, effect, writes = shortcut.live, shortcut.effect, [shortcut.write]
+        hand.has_waited = live.is_driven = hand.is_writing = True
+        del live.flying[effect]
+        (verdict,) = await self._ledger.commit(writes)
+        live.is_driven = hand.is_writing = False
+        if not isinstance(verdict, Committed):
+            live.flying[effect] = hand.performing
+            return False
+        if live.line:
+            self._wake(live)
+        return True
 
     async def _slow(self, performing: Performing, event: Event) -> Performing | None:
         """Put what came of an effect into the line of its run, and drive it if nobody does."""

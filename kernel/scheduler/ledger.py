@@ -8,20 +8,24 @@ Rule 3: what nobody can say about is asked: a write is there, or it is not.
 from collections.abc import Sequence
 
 import trio
-from attrs import define, evolve, field
+from attrs import define
 
 from detent.kernel.backlog import Backlog
 from detent.kernel.entries import Checkpoint, Entry, write_header
 from detent.kernel.errors import Unstorable
+from detent.kernel.facts import but
 from detent.kernel.journal import Committed, Journal, Standing, Unconfirmed, Verdict, Write
 from detent.kernel.ports import Clock
 from detent.kernel.recorder import Head
 from detent.kernel.scheduler.dues import standing
-from detent.kernel.scheduler.replies import Reply
+from detent.kernel.scheduler.replies import Waiting
 from detent.kernel.scheduler.turns import Turn, Unwritable
 from detent.kernel.vault import Beside
 
 __all__ = ["Ledger", "Sealed", "seal"]
+
+FEW = 3
+"""So many writers each write at once: to write together takes two more turns of the loop, and pays for more of them."""
 
 
 @define(eq=False)
@@ -33,12 +37,6 @@ class Sealed:
     standing: Standing
     entries: tuple[Entry, ...]
     write: Write
-
-
-@define(eq=False)
-class _Waiting:
-    writes: Sequence[Write]
-    reply: Reply[tuple[Verdict, ...]] = field(factory=Reply[tuple[Verdict, ...]])
 
 
 def seal(turn: Turn, together: str | None = None, is_later: bool = False) -> Sealed:
@@ -88,25 +86,38 @@ def seal(turn: Turn, together: str | None = None, is_later: bool = False) -> Sea
     )
     if live.renewal is not None:
         outlines = (table.shape_outline, table.rules_outline)
-        write = evolve(write, became=(table.shape, table.rules), outlines=outlines)
+        write = but(write, became=(table.shape, table.rules), outlines=outlines)
     return Sealed(turn, head, stands, tuple(entries), write)
 
 
 class Ledger:
-    """Writes into a journal, for all runs of a kernel."""
+    """Writes into a journal, for all runs of a kernel.
+
+    `writers` is how many tasks may have something to write.
+    """
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
+        self.writers = 0
         self._journal = journal
         self._clock = clock
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Waiting] = []
         self._is_writing = False
         self._bell = trio.Event()
 
+    def is_kept(self, write: Write | None) -> bool:
+        """Write at once, if that can be done, and few others have something to write; nothing is kept already."""
+        return write is None or isinstance(self._at_once(write), Committed)
+
+    def _at_once(self, write: Write) -> Verdict | None:
+        if self.writers > FEW or self._is_writing or self._waiting:
+            return None
+        now = self._journal.at_once
+        return now and now(write)
+
     async def commit(self, writes: Sequence[Write]) -> tuple[Verdict, ...]:
         """Write, together with whatever else is to be written now: one verdict for each."""
-        if not self._is_writing and not self._waiting:
-            write = self._journal.at_once if len(writes) == 1 else None
-            verdict = write and write(writes[0])
+        if self.writers <= FEW and not self._is_writing and not self._waiting:
+            verdict = self._at_once(writes[0]) if len(writes) == 1 else None
             if verdict is not None:
                 return (verdict,)
             self._is_writing = True
@@ -116,9 +127,10 @@ class Ledger:
                 self._is_writing = False
                 if self._waiting:
                     self._bell.set()
-        waiting = _Waiting(writes)
-        self._waiting.append(waiting)
-        return await waiting.reply.wait()
+        waiting = Waiting(self._waiting, writes)
+        if not self._is_writing:
+            self._bell.set()
+        return await waiting.told()
 
     async def run(self) -> None:
         """Write what has come while something else was being written, for ever."""
@@ -129,25 +141,36 @@ class Ledger:
                 self._is_writing = True
                 batch = self._batch()
                 try:
-                    verdicts = await self._append([one for w in batch for one in w.writes])
+                    verdicts = await self._written([one for w in batch for one in w.writes])
+                except BaseException:
+                    for waiting in batch:
+                        waiting.let_go()
+                    raise
                 finally:
                     self._is_writing = False
                 for waiting in batch:
                     count = len(waiting.writes)
-                    waiting.reply.give(verdicts[:count])
+                    waiting.tell(verdicts[:count])
                     verdicts = verdicts[count:]
 
-    def _batch(self) -> list[_Waiting]:
+    def _batch(self) -> list[Waiting]:
         """All that waits; of writes of one run the first: two may wait if two begin it."""
-        batch: list[_Waiting] = []
-        later: list[_Waiting] = []
+        batch: list[Waiting] = []
+        later: list[Waiting] = []
         runs: set[str] = set()
         for waiting in self._waiting:
             mine = {write.run for write in waiting.writes}
             (later if mine & runs else batch).append(waiting)
             runs |= mine
-        self._waiting = later
+        self._waiting[:] = later
+        for waiting in batch:
+            waiting.is_taken = True
         return batch
+
+    async def _written(self, writes: Sequence[Write]) -> tuple[Verdict, ...]:
+        now = self._journal.at_once if len(writes) == 1 else None
+        verdict = now and now(writes[0])
+        return await self._append(writes) if verdict is None else (verdict,)
 
     async def _append(self, writes: Sequence[Write]) -> tuple[Verdict, ...]:
         with self._clock.hold():

@@ -345,10 +345,18 @@ def _fields(error: Fails) -> tuple[tuple[str, Json], ...]:
 class Hand:
     """What a task of the kernel has in hand: the effect it performs, in which scope, and what came of it so far.
 
-    A task that is new has its context, and its turn, already.
+    A task that is new has its context, and its turn, already; one that has waited has had its turn.
     """
 
-    __slots__ = ("event", "is_done", "is_new", "performing", "scope")
+    __slots__ = (
+        "event",
+        "has_waited",
+        "is_done",
+        "is_new",
+        "is_writing",
+        "performing",
+        "scope",
+    )
 
     def __init__(self, performing: Performing, is_new: bool) -> None:
         self.performing = performing
@@ -356,6 +364,8 @@ class Hand:
         self.scope = trio.CancelScope()
         self.event: Event | None = None
         self.is_done = False
+        self.has_waited = False
+        self.is_writing = False
 
 
 def alone(error: BaseException) -> BaseException:

@@ -3,13 +3,15 @@
 Rule 1: who waits may be cancelled at any time, and changes nothing by it.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import trio
 
+from detent.kernel.journal import Verdict, Write
 from detent.kernel.snapshot import End
 
-__all__ = ["Bell", "Ending", "Reply"]
+__all__ = ["Bell", "Ending", "Reply", "Waiting"]
 
 T = TypeVar("T")
 
@@ -43,6 +45,51 @@ class Reply(Generic[T]):
             raise self._error
         answer: T = self._value
         return answer
+
+
+class Waiting:
+    """A task that waits until what it has to write is written, together with what others have.
+
+    It may be cancelled until that is under way; from then on it waits until it is known what became of it.
+    """
+
+    __slots__ = ("_abort", "_row", "_task", "_verdicts", "is_taken", "writes")
+
+    def __init__(self, row: "list[Waiting]", writes: Sequence[Write]) -> None:
+        self.writes = writes
+        self.is_taken = False
+        self._row = row
+        self._task = trio.lowlevel.current_task()
+        self._abort: Callable[[], Any] | None = None
+        self._verdicts: tuple[Verdict, ...] | None = None
+        row.append(self)
+
+    async def told(self) -> tuple[Verdict, ...]:
+        """One verdict for each write."""
+        await trio.lowlevel.wait_task_rescheduled(self._cancelled)
+        if self._verdicts is None and self._abort is not None:
+            self._abort()
+        assert self._verdicts is not None  # or that has raised
+        return self._verdicts
+
+    def tell(self, verdicts: tuple[Verdict, ...]) -> None:
+        """Say what became of it."""
+        self._verdicts = verdicts
+        trio.lowlevel.reschedule(self._task)
+
+    def let_go(self) -> None:
+        """Nobody will say what became of it: who is cancelled waits no longer."""
+        self.is_taken = False
+        if self._abort is not None:
+            trio.lowlevel.reschedule(self._task)
+
+    def _cancelled(self, abort: Callable[[], Any]) -> trio.lowlevel.Abort:
+        if self.is_taken:
+            self._abort = abort
+            return trio.lowlevel.Abort.FAILED
+        if self in self._row:
+            self._row.remove(self)
+        return trio.lowlevel.Abort.SUCCEEDED
 
 
 class Bell:

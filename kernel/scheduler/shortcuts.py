@@ -1,18 +1,19 @@
 """What most often happens, without all that has nothing to do with it: an outcome of which at most one effect follows.
 
 Rule 1: what is done here is what a turn does, in the same order: step, commit; tell; begin what was ordered.
-Rule 2: where there is anything else to be seen to, or anything is refused, nothing was done here, and a turn is taken.
-Rule 3: a journal that keeps answers is given the answer; one that writes at once is given the entry.
+Rule 2: where there is anything else to be seen to, nothing was done here, and a turn is taken; so too if what is
+        written is refused.
+Rule 3: a journal that keeps answers is given the answer; every other one is given the entry (`write`).
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from attrs import define
-
+from detent.kernel.entries import Entry
 from detent.kernel.errors import Unstorable
-from detent.kernel.journal import Committed, Journal, Standing, Write
+from detent.kernel.journal import Journal, Standing, Write
 from detent.kernel.ports import Clock
+from detent.kernel.recorder import Head
 from detent.kernel.scheduler.gates import Gates
 from detent.kernel.scheduler.live import Live
 from detent.kernel.scheduler.lives import Lives
@@ -24,25 +25,38 @@ from detent.kernel.snapshot import Snapshot
 from detent.kernel.stepper import step
 from detent.kernel.steps import Moved
 
-__all__ = ["Shortcuts"]
-
-NOT_DONE = (False, None)
+__all__ = ["Shortcut", "Shortcuts"]
 
 
-@define(eq=False)
+class Shortcut:
+    """An outcome that has been stepped: what is to be written of it, if anything is, and what follows then."""
+
+    __slots__ = ("effect", "following", "head", "live", "stepped", "write")
+
+    def __init__(self, live: Live, effect: int, stepped: Moved[Any], following: Way | None) -> None:
+        self.live = live
+        self.effect = effect
+        self.stepped = stepped
+        self.following = following
+        self.head: Head | None = None
+        self.write: Any = None
+
+
 class Shortcuts:
     """Takes outcomes of effects where no turn is needed."""
 
-    journal: Journal
-    clock: Clock
-    lives: Lives
-    gates: Gates
-    onlookers: Onlookers
-    begun: Callable[[Live, Way, int, tuple[object, int, bool]], Performing]
+    def __init__(
+        self,
+        parts: tuple[Journal, Clock, Lives, Gates, Onlookers],
+        begun: Callable[[Live, Way, int, tuple[object, int, bool]], Performing],
+    ) -> None:
+        self._journal, self._clock, self._lives, self._gates, self._onlookers = parts
+        self._begun = begun
 
-    def take(self, performing: Performing, event: Event) -> tuple[bool, Performing | None]:
-        """Whether an outcome has been seen to, and the effect that follows, which has not begun."""
-        live, way, before = performing.live, performing.way, performing.live.snapshot
+    def step(self, performing: Performing, event: Event) -> Shortcut | None:
+        """Step an outcome, if there is nothing else to be seen to."""
+        live, way = performing.live, performing.way
+        before = live.snapshot
         pending = before.pending
         if (
             live.line
@@ -56,9 +70,9 @@ class Shortcuts:
             or pending.deferred
             or not self._may_keep(live)
         ):
-            return NOT_DONE
+            return None
         effect = performing.effect
-        at = performing.ended or self.clock.now()
+        at = performing.ended or self._clock.now()
         stepped = step(live.served.table, before, Happened(effect, event), at)
         after = stepped.snapshot
         if (
@@ -67,71 +81,80 @@ class Shortcuts:
             or stepped.stopped
             or after.pending.timers is not pending.timers
         ):
-            return NOT_DONE
-        first, following = next(iter(stepped.ordered), None), None
-        if first is not None:
+            return None
+        following: Way | None = None
+        if stepped.ordered:
+            first = stepped.ordered[0]
             following = live.served.ways[first.form, first.part]
-            if not following.is_quick or self.gates.draining:
-                return NOT_DONE
-        if following is None and not self._may_rest(live, after):
-            return NOT_DONE
-        if not self._keeps(live, before, stepped):
-            return NOT_DONE
-        live.snapshot = after
-        del live.flying[effect]
-        if self.lives.bells:
-            self.lives.ring(live.id)
-        if first is not None and following is not None:
-            return True, self.begun(live, following, first.id, (first.order, 1, False))
-        if after.end is not None:
-            self._be_over(live, Standing(after.end.status))
-        return True, None
+            if not following.is_quick or self._gates.draining:
+                return None
+        elif not self._may_rest(live, after):
+            return None
+        taken = Shortcut(live, effect, stepped, following)
+        if live.backlog is not None:
+            live.backlog.taken.append(stepped)
+        elif not self._record(taken, before):
+            return None
+        return taken
 
     def _may_keep(self, live: Live) -> bool:
-        """Whether the journal is one that can be written here, and how the run stands will stay so."""
+        """Whether how the run stands will stay so, and its journal has room."""
         backlog = live.backlog
         if backlog is not None:
             return len(backlog.taken) < backlog.most and backlog.epoch == live.epoch
         stands = live.standing
         return (
-            self.journal.at_once is not None
-            and not live.served.waits
+            not live.served.waits
             and stands is not None
-            and stands.status == "running"
             and stands.in_flight
             and not stands.held
+            and stands.status == "running"
+            and live.renewal is None
         )
 
     def _may_rest(self, live: Live, after: Snapshot[Any]) -> bool:
         """Whether nothing need be said of a run of which nothing new begins: others go on, or it is over."""
         if after.end is None:
             return len(live.flying) > 1
-        return live.backlog is not None and not after.pending.effects and live.parent is None
+        return not after.pending.effects and live.parent is None
 
-    def _keeps(self, live: Live, before: Snapshot[Any], stepped: Moved[Any]) -> bool:
-        """Commit an answer. Whether it is kept."""
-        if live.backlog is not None:
-            live.backlog.taken.append(stepped)
-            return True
+    def _record(self, taken: Shortcut, before: Snapshot[Any]) -> bool:
+        """Make the entry. Whether that is all that is to be written."""
+        live, after = taken.live, taken.stepped.snapshot
         try:
-            recorded: Any = live.served.recorder.record(live.head, before, stepped)
+            recorded: Any = live.served.recorder.record(live.head, before, taken.stepped)
         except Unstorable:
             return False
         if recorded.checkpoint is not None or recorded.beside:
             return False
-        after = (before.seq, live.head.hash)
-        write = self.journal.at_once
-        said = write and write(Write(live.id, live.epoch, after, (recorded.entry,)))
-        if not isinstance(said, Committed):
-            return False
-        live.head = recorded.head
-        self.onlookers.committed(live.id, (recorded.entry,))
+        place = (before.seq, live.head.hash)
+        entries: tuple[Entry, ...] = (recorded.entry,)
+        standing = None if after.end is None else Standing(after.end.status)
+        taken.write = Write(live.id, live.epoch, place, entries, standing=standing)
+        taken.head = recorded.head
         return True
 
+    def done(self, taken: Shortcut) -> Performing | None:
+        """See to what follows, now that it is kept: the effect that has not begun."""
+        live, stepped = taken.live, taken.stepped
+        live.snapshot = stepped.snapshot
+        if taken.write is not None and taken.head is not None:
+            live.head = taken.head
+            self._onlookers.committed(live.id, taken.write.entries)
+        if self._lives.bells:
+            self._lives.ring(live.id)
+        if taken.following is not None:
+            first = stepped.ordered[0]
+            return self._begun(live, taken.following, first.id, (first.order, 1, False))
+        if stepped.snapshot.end is not None:
+            self._be_over(live, Standing(stepped.snapshot.end.status))
+        return None
+
     def _be_over(self, live: Live, standing: Standing) -> None:
-        """A run has come to its end, and its journal has it in its backlog."""
-        journal: Any = self.journal
-        journal.stand(live.id, standing)
+        """A run has come to its end."""
+        journal: Any = self._journal
+        if live.backlog is not None:
+            journal.stand(live.id, standing)
         live.standing = standing
-        self.lives.set_alarm(live, None)
-        self.lives.rest(live)
+        self._lives.set_alarm(live, None)
+        self._lives.rest(live)

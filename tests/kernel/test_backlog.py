@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve, frozen
+from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,13 +133,13 @@ def test_a_journal_gives_a_run_of_a_backlog_as_one_that_was_written_at_once(
     for one, recorded in zip(story.taken, story.at_once(), strict=True):
         first = after is None
         made: Write = Write("run", 0, after, (recorded.entry,))
-        made = evolve(made, beside=(*recorded.beside, *recorded.under))
-        made = evolve(made, checkpoint=recorded.checkpoint)
+        made = but(made, beside=(*recorded.beside, *recorded.under))
+        made = but(made, checkpoint=recorded.checkpoint)
         kept = Write("run", 0, None if first else (recorded.entry.seq - 1, ""), later=(one,))
         if first:
             written = Backlog(story.recorder, story.header()).open()
-            made = evolve(made, header=written)
-            kept = evolve(kept, header=header, backlog=backlog)
+            made = but(made, header=written)
+            kept = but(kept, header=header, backlog=backlog)
         assert all_committed(done(once.append([made])))
         assert all_committed(done(late.append([kept])))
         after = (recorded.entry.seq, recorded.entry.hash)
@@ -259,7 +259,7 @@ class LateJournal(MemoryJournal):
         recorder: Any = None
         backlog = Backlog(recorder, write.header) if write.header is not None else None
         later: Any = tuple(_made(write, place) for place in range(len(write.entries)))
-        return evolve(write, entries=(), checkpoint=None, beside=(), later=later, backlog=backlog)
+        return but(write, entries=(), checkpoint=None, beside=(), later=later, backlog=backlog)
 
     async def _whole(self, write: Write, verdict: Verdict) -> Verdict:
         if isinstance(verdict, Committed) and not verdict.hash:

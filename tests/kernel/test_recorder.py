@@ -34,7 +34,6 @@ from detent.kernel import (
 )
 from detent.kernel.entries import chained
 from detent.kernel.facts import but
-from detent.kernel.wire import spelled
 from tests.kernel.delta.logs import Made, recorded, walked
 from tests.settings import times
 
@@ -355,4 +354,4 @@ def test_a_head_of_which_nothing_is_known_is_right() -> None:
     assert told is not None
     assert told.checkpoint is not None
     assert told.head.unread == len(told.checkpoint.body)
-    assert told.head.least == len(spelled(RECORDER.scribe.frame(told.snapshot)))
+    assert told.head.least == 0  # how large a small frame is makes no difference

@@ -18,6 +18,7 @@ from detent.kernel import (
     Verdict,
     Write,
 )
+from detent.kernel.facts import but
 from detent.tools.testing.contracts import Make
 
 __all__ = ["WRONG", "Hasty", "Shelved", "Torn", "Waiting", "shelved"]
@@ -76,18 +77,18 @@ class ForgetsKeys(Shelved):
 
 class IgnoresEpochs(Shelved):
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
-        here = [evolve(one, epoch=self._epochs.get(one.run, 0)) for one in batch]
+        here = [but(one, epoch=self._epochs.get(one.run, 0)) for one in batch]
         return await super().append(here)
 
 
 class HalvesGroups(Shelved):
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
-        return await super().append([evolve(one, together=None) for one in batch])
+        return await super().append([but(one, together=None) for one in batch])
 
 
 class RefusesAllForOne(Shelved):
     async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
-        return await super().append([evolve(one, together="all") for one in batch])
+        return await super().append([but(one, together="all") for one in batch])
 
 
 class IgnoresHashes(Shelved):
@@ -97,7 +98,7 @@ class IgnoresHashes(Shelved):
     def _blind(self, write: Write) -> Write:
         kept = self._runs.get(write.run)
         is_near = kept is not None and write.after is not None and write.after[0] == kept.head[0]
-        return evolve(write, after=kept.head) if kept is not None and is_near else write
+        return but(write, after=kept.head) if kept is not None and is_near else write
 
 
 class OverwritesCells(Shelved):
@@ -106,7 +107,7 @@ class OverwritesCells(Shelved):
 
     def _now(self, write: Write) -> Write:
         cells = (evolve(one, version=self._version(one.name)) for one in write.cells)
-        return evolve(write, cells=tuple(cells))
+        return but(write, cells=tuple(cells))
 
     def _version(self, name: str) -> int:
         return self._cells[name].version if name in self._cells else 0
@@ -122,28 +123,28 @@ class _Drops(Shelved):
 
 class LosesSends(_Drops):
     def dropped(self, write: Write) -> Write:
-        return evolve(write, sends=())
+        return but(write, sends=())
 
 
 class LosesUpgrades(_Drops):
     def dropped(self, write: Write) -> Write:
-        return evolve(write, became=None)
+        return but(write, became=None)
 
 
 class LosesStandings(_Drops):
     def dropped(self, write: Write) -> Write:
-        return write if write.after is None else evolve(write, standing=None)
+        return write if write.after is None else but(write, standing=None)
 
 
 class LosesCheckpoints(_Drops):
     def dropped(self, write: Write) -> Write:
         is_fork = write.header is not None and write.header.origin is not None
-        return write if is_fork else evolve(write, checkpoint=None)
+        return write if is_fork else but(write, checkpoint=None)
 
 
 class LosesOutlines(_Drops):
     def dropped(self, write: Write) -> Write:
-        return evolve(write, outlines=write.outlines[:1])
+        return but(write, outlines=write.outlines[:1])
 
 
 class KeepsWhatWasRejected(_Drops):
@@ -151,7 +152,7 @@ class KeepsWhatWasRejected(_Drops):
         box = self._inboxes.get(write.run, {})
         keys = {entry.key for entry in write.entries}
         takes = (one for one in write.takes if one not in box or box[one].key in keys)
-        return evolve(write, takes=tuple(takes))
+        return but(write, takes=tuple(takes))
 
 
 class LosesDeliveries(Shelved):
@@ -336,7 +337,7 @@ class Hasty(Shelved):
         heads = {one.run: self._runs[one.run].head for one in batch if one.run in self._runs}
         await trio.lowlevel.checkpoint()
         made = [
-            evolve(one, after=self._runs[one.run].head)
+            but(one, after=self._runs[one.run].head)
             if one.run in heads and one.after == heads[one.run]
             else one
             for one in batch
@@ -351,7 +352,7 @@ class Torn(Shelved):
         """See Journal."""
         verdicts: list[Verdict] = []
         for write in batch:
-            verdicts += await super().append([evolve(write, together=None)])
+            verdicts += await super().append([but(write, together=None)])
             await trio.lowlevel.checkpoint()
         return tuple(verdicts)
 

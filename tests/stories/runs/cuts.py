@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import trio
-from attrs import evolve
 
 from detent.kernel import (
     CallFailed,
@@ -28,6 +27,7 @@ from detent.kernel import (
     Standing,
     Told,
     Write,
+    but,
     standing_of,
     step,
 )
@@ -138,7 +138,7 @@ class _Cut:
             stepped = step(served.table, snapshot, Held(ids, "drain"), snapshot.at)
             recorded = served.recorder.record(Head(loaded.head[1]), snapshot, stepped)
             assert recorded is not None
-            entries, standing = (recorded.entry,), evolve(standing, held=True)
+            entries, standing = (recorded.entry,), but(standing, held=True)
             self.held.update((run, id) for id in ids)
         verdicts = await journal.append([Write(run, 0, loaded.head, entries, standing=standing)])
         assert all(isinstance(verdict, Committed) for verdict in verdicts)

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
 
-from detent.kernel import Committed, Delivery, Journal, Standing
+from detent.kernel import Committed, Delivery, Journal, Standing, but
 from detent.tools.stores import SQLite
 from detent.tools.stores.sqlite.finding import Wanted, find, next_due, shapes
 from detent.tools.stores.sqlite.reading import Reader
@@ -113,7 +112,7 @@ def test_an_index_is_written_only_when_its_answer_changes(tmp_path: Path) -> Non
         base.set_trace_callback(said.append)
         stands = made.write.standing
         assert stands is not None
-        for standing in (stands, evolve(stands, due=7), Standing("completed"), None):
+        for standing in (stands, but(stands, due=7), Standing("completed"), None):
             made = made.writer.take((Said("x"), None), standing=standing)
             assert await journal.append([made.write]) == (Committed(*made.writer.after),)
 

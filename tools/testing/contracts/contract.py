@@ -24,6 +24,7 @@ from detent.kernel import (
     Signal,
     Standing,
     Verdict,
+    but,
     fork,
 )
 from detent.tools.testing.contracts.answers import CELLS, KEYS, RUNS, Answers
@@ -140,7 +141,7 @@ class JournalContract(RuleBasedStateMachine):
             made = self._prepared(data)
             if made is not None:
                 together = data.draw(st.sampled_from((None, None, "x", "x", "y")), "together")
-                batch[made.write.run] = evolve(made, write=evolve(made.write, together=together))
+                batch[made.write.run] = evolve(made, write=but(made.write, together=together))
         self._append(list(batch.values()))
 
     @rule(data=st.data())
@@ -263,9 +264,9 @@ class JournalContract(RuleBasedStateMachine):
             became=data.draw(st.sampled_from((None, None, *BECAME)), "became"),
         )
         stands = data.draw(st.sampled_from((None, None, *STANDINGS)), "stands")
-        write = made.write if stands is None else evolve(made.write, standing=stands)
+        write = made.write if stands is None else but(made.write, standing=stands)
         if data.draw(st.sampled_from((False,) * 6 + (True,)), "forged"):
-            write = evolve(write, after=(writer.now.seq, "00" * 32))
+            write = but(write, after=(writer.now.seq, "00" * 32))
         return evolve(made, write=write)
 
     def _cell(self, data: st.DataObject, name: str) -> Cell:

@@ -37,6 +37,7 @@ from detent.kernel import (
     Verdict,
     Write,
     begin,
+    but,
     compile_machine,
     due,
     frame_of,
@@ -236,7 +237,7 @@ class Writer:
                     made.append(recorded)
                     now, head = recorded.snapshot, recorded.head
                 stepped, key = recall(TABLE, now, now.at), None
-        write = evolve(written(self.run, self.epoch, self.after, made), **more)
+        write = but(written(self.run, self.epoch, self.after, made), **more)
         return Prepared(write, evolve(self, now=now, head=head), tuple(made))
 
     def told(self, prepared: Prepared, verdict: Verdict) -> "Writer":
@@ -275,7 +276,7 @@ def begun(
     header, table = recorder.header(run, at), recorder.table
     made = recorder.begin(header, begin(table, data, at), data)
     outlines = (table.shape_outline, table.rules_outline)
-    write = evolve(written(run, epoch, None, [made]), header=header, outlines=outlines)
+    write = but(written(run, epoch, None, [made]), header=header, outlines=outlines)
     opening = tuple(opening_lines(recorder, header))
     return Prepared(write, Writer(run, epoch, made.snapshot, made.head), (made,), opening)
 

@@ -16,6 +16,7 @@ from detent.kernel import (
     NoSuchRun,
     Standing,
     WrongInput,
+    but,
     fork,
     frame_of,
 )
@@ -83,7 +84,7 @@ class WrittenExamples(Bench):
     def test_the_head_is_compared_by_its_hash_too(self) -> None:
         journal, (writer,) = self.journal_of("a")
         made = writer.take((Said("x"), None))
-        forged = evolve(made.write, after=(writer.now.seq, "00" * 32))
+        forged = but(made.write, after=(writer.now.seq, "00" * 32))
 
         assert self.verdicts(journal, forged) == (Conflict("head", *writer.after),)
 
@@ -224,7 +225,7 @@ class WrittenExamples(Bench):
         child = begun("child")
         sends = (Delivery("child", "hello", SAYING),)
         orders = parent.take((Read(), None), sends=sends, together="spawn")
-        born = evolve(child.write, together="spawn")
+        born = but(child.write, together="spawn")
 
         assert self.verdicts(journal, orders, born) == (
             Committed(*orders.writer.after),

@@ -1,0 +1,110 @@
+"""What is said briefly is what is said at length, to the byte."""
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detent.kernel import (
+    BrokenBegin,
+    Call,
+    Happened,
+    Machine,
+    On,
+    Returned,
+    Snapshot,
+    State,
+    begin,
+    compile_machine,
+    step,
+)
+from detent.kernel.delta import Brief, Changes
+from detent.kernel.facts import but
+from detent.kernel.scribe import Scribe, scribe_of
+from detent.kernel.steps import Stepped
+from detent.kernel.values import moment
+from detent.kernel.wire import spelled
+from tests.kernel.delta.logs import Made, Talk, ask, walked
+from tests.settings import times
+
+AT = 1_760_000_000_000_000
+
+again = Call(ask.effect, Talk.ask, name="again")
+monologue = Machine(
+    "monologue",
+    State("here", On(ask.returned, to="there", update=Talk.keep), On(ask.failed), do=ask),
+    State(
+        "there",
+        On(again.returned, to="here", when="event.value != 'stay'", update=Talk.keep),
+        On(again.returned, update=Talk.keep),
+        On(again.failed),
+        do=again,
+    ),
+    data=Talk,
+)
+
+
+def at_length(scribe: Scribe, before: Snapshot[Any], stepped: Stepped[Any]) -> bytes:
+    """What is written of an answer that moved the run, by those who look at everything."""
+    after, signal = stepped.snapshot, stepped.signal
+    assert signal is not None
+    event = scribe.write_signal(signal, before.pending.effects, after.at)
+    return spelled([event, Changes(scribe).between(before, after, event)])
+
+
+@settings(max_examples=times(200))
+@given(walked())
+def test_whatever_happens_to_a_machine_is_said_alike(made: Made) -> None:
+    table, walk = made
+    scribe = scribe_of(table)
+    brief = Brief(scribe, Changes(scribe))
+    try:
+        now = begin(table, walk.input).snapshot
+    except BrokenBegin:
+        return
+
+    for signal, at in walk.signals:
+        stepped = step(table, now, signal, at)
+        told = brief.told(now, stepped)
+        if told is not None:
+            assert spelled([*told]) == at_length(scribe, now, stepped)
+        now = stepped.snapshot
+
+
+words = st.sampled_from(["", "stay", "a text of which it is worth while to say where it stands"])
+
+
+@settings(max_examples=times(100))
+@given(
+    st.lists(st.tuples(words, st.sampled_from([0, 5])), max_size=6),
+    st.sampled_from(["all", "last", "first", "guided", "both", "rebuilt"]),
+)
+def test_orders_and_data_that_point_to_one_another_are_said_alike(
+    said: list[tuple[str, int]], how: str
+) -> None:
+    """Also outcomes that came before they were written, and say when."""
+    table = compile_machine(monologue)
+    now = begin(table, Talk(how=how), AT).snapshot
+    scribe = scribe_of(table)
+    brief = Brief(scribe, Changes(scribe))
+    for text, late in said:
+        if not now.effects:
+            break
+        came: Returned[str] = Returned(text, at=moment(now.at + 5 - late))
+        stepped = step(table, now, Happened(now.effects[0].id, came), now.at + 5)
+        told = brief.told(now, stepped)
+        assert told is not None
+        assert spelled([*told]) == at_length(scribe, now, stepped)
+        now = stepped.snapshot
+
+
+def test_what_cannot_be_written_is_not_said() -> None:
+    table = compile_machine(monologue)
+    now = begin(table, Talk(), AT).snapshot
+    wrong: Any = evolve(Talk(), how=object())
+    stepped: Any = step(table, now, Happened(1, Returned("a", at=moment(AT))), AT)
+    scribe = scribe_of(table)
+    broken = but(stepped, snapshot=but(stepped.snapshot, data=wrong))
+
+    assert Brief(scribe, Changes(scribe)).told(now, broken) is None
