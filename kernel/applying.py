@@ -20,7 +20,7 @@ from detent.kernel.edits import (
 from detent.kernel.values import moment, tree
 from detent.kernel.wire import Tree, spelled, under
 
-__all__ = ["Folding", "applied", "dated", "ordered_in", "unfolded"]
+__all__ = ["Folding", "applied", "dated", "may_refer", "ordered_in", "unfolded"]
 
 LATE = ("effects", "end")
 """Parts of a frame that may point into the data, as it is after the entry."""
@@ -30,6 +30,8 @@ SELDOM = ("abandoned", "halted", "parked", "line")
 
 IN_ORDER = ("effects", "timers")
 """Parts of a frame that keep the order of arrival."""
+
+BRIEF = frozenset({"in", "data", "effects"})
 
 TIMED = ("Returned", "Failed", "TimedOut", "InDoubt", "Declined", "Stopped", "Ended")
 """The outcomes that say when they came."""
@@ -46,6 +48,11 @@ def applied(frame: dict[str, Tree], change: Tree, event: Tree, at: Tree = None) 
     folding = Folding(frame)
     folding.follow(change, event, at)
     return folding.frame()
+
+
+def may_refer(body: bytes) -> bool:
+    """Whether an entry of these bytes may refer to something; one without bytes may."""
+    return not body or REFERENCE in body
 
 
 class Folding:
@@ -68,11 +75,16 @@ class Folding:
         self._owned.clear()
         return self._frame.copy()
 
-    def follow(self, change: Tree, event: Tree, at: Tree) -> None:
-        """Go through an entry. Raises BadEdit; the frame is of no use then."""
+    def follow(self, change: Tree, event: Tree, at: Tree, refers: bool = True) -> None:
+        """Go through an entry, which may refer to something. Raises BadEdit; the frame is of no use then."""
         if type(change) is not dict:
             raise BadEdit("a change is an object")
         frame, key = self._frame, ""
+        try:
+            if not refers and not self._pointing and self._is_brief(change, event, at):
+                return
+        except RecursionError:
+            raise BadEdit("the edit of 'data' is nested too deeply") from None
         sources: dict[str, Any] = {"event": event, "before": frame["effects"]}
         if type(event) is dict and ("$happened" in event or "$fired" in event):
             _follow(frame, event, at)
@@ -102,6 +114,48 @@ class Folding:
         if len(self._owned) > MANY:
             self._owned.clear()
 
+    def _is_brief(self, change: dict[str, Edit], event: Any, at: Tree) -> bool:
+        """Go through what most often comes: of all that is in flight an outcome, and then one effect in its place."""
+        frame, new = self._frame, change.get("effects")
+        effects: Any = frame["effects"]
+        if (
+            len(effects) != 1
+            or type(new) is not dict
+            or len(new) != 1
+            or not change.keys() <= BRIEF
+        ):
+            return False
+        happened = event.get("$happened") if type(event) is dict else None
+        ((id, edit),) = new.items()
+        ((old, flight),) = effects.items()
+        if (
+            type(happened) is not list
+            or len(happened) != 2
+            or type(happened[0]) is not int
+            or str(happened[0]) != old
+            or id == old
+            or not _is_single(flight)
+            or type(edit) is not list
+            or len(edit) != 1
+            or not _is_single(edit[0])
+        ):
+            return False
+        try:
+            place = place_of(id)
+        except ValueError:
+            return False
+        ordered: Any = edit[0]
+        if (moved := change.get("in")) is not None:
+            frame["in"] = edited(frame["in"], moved, None)
+        if (changed := change.get("data")) is not None:
+            frame["data"] = edited(frame["data"], changed, None, self._owned)
+        is_new = ordered[2] is None
+        frame["effects"] = {id: [*ordered[:2], at, *ordered[3:]] if is_new else ordered}
+        frame["count"] = place + 1
+        if len(self._owned) > MANY:
+            self._owned.clear()
+        return True
+
     def _edit_late(self, change: dict[str, Edit], sources: dict[str, Any]) -> None:
         """Edit what may point into the data after, and leave that so."""
         frame = self._frame
@@ -125,6 +179,14 @@ class Folding:
             frame.update(unfolded(frame))
             self._owned.clear()
         pointing.clear()
+
+
+def _is_single(flight: Tree) -> bool:
+    """Whether something is an effect in flight, and no Each."""
+    if type(flight) is not list or len(flight) < FLIGHT:
+        return False
+    what = flight[3]
+    return type(what) is not dict or "$fan" not in what
 
 
 def _edit_seldom(frame: dict[str, Tree], key: str, edit: Edit, sources: dict[str, Any]) -> None:
@@ -205,6 +267,13 @@ def _complete(after: dict[str, Tree], change: dict[str, Edit], at: Tree) -> None
 
 def ordered_in(change: dict[str, Edit]) -> tuple[int, ...]:
     """The effects that a change orders: those that are new; of an Each, those that begin at once."""
+    edits = change.get("effects")
+    if edits is None:
+        return ()
+    if type(edits) is dict and len(edits) == 1:  # as it most often is
+        ((key, edit),) = edits.items()
+        if type(edit) is list and len(edit) == 1 and _is_single(edit[0]):
+            return (int(key) if len(key) < 19 and key.isascii() and key.isdigit() else _place(key),)
     ids: list[int] = []
     for id, flight in _new(change.get("effects")):
         orders = _orders(flight)
@@ -221,12 +290,14 @@ def _new(edits: Edit) -> list[tuple[int, Tree]]:
     """What is new among effects or timers, by id."""
     if type(edits) is not dict:
         return []
+    return [
+        (_place(id), edit[0]) for id, edit in edits.items() if type(edit) is list and len(edit) == 1
+    ]
+
+
+def _place(id: str) -> int:
     try:
-        return [
-            (place_of(id), edit[0])
-            for id, edit in edits.items()
-            if type(edit) is list and len(edit) == 1
-        ]
+        return place_of(id)
     except ValueError as error:
         raise BadEdit(f"{error} is no id") from None
 

@@ -164,6 +164,8 @@ def _edited_object(
                 del after[key]
             elif key == "$set":
                 after[key] = _exchanged(after[key], inner, sources)
+            elif sources is None and type(inner) is list and len(inner) == 1:
+                after[key] = inner[0]
             else:
                 after[key] = edited(after[key], inner, sources, owned, key == "$fan")
         elif type(inner) is list and len(inner) == 1 and _is_map(after) and key[:1] != "$":

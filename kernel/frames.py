@@ -10,10 +10,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from detent.kernel.applying import Folding, unfolded
+from detent.kernel.applying import Folding, may_refer, unfolded
 from detent.kernel.edits import BadEdit
 from detent.kernel.entries import Checkpoint, Entry, Header
 from detent.kernel.errors import NoSuchEntry, Unreadable
+from detent.kernel.facts import but
 from detent.kernel.runlog import read_log
 from detent.kernel.scribe import EMPTY
 from detent.kernel.vault import Key, Vault, restored
@@ -73,7 +74,7 @@ def whole(entry: Entry, beside: Vault, key: Key | None = None) -> Entry:
         return entry
     event = restored(entry.event, beside.get, key)
     delta: Any = restored(entry.delta, beside.get, key)
-    return evolve(entry, event=event, delta=delta)
+    return but(entry, event=event, delta=delta)
 
 
 def opened(checkpoint: Checkpoint, beside: Vault, key: Key | None = None) -> Frame:
@@ -96,7 +97,7 @@ def folded(frame: Frame, entries: Iterable[Entry]) -> Frame:
     last: Entry | None = None
     try:
         for last in entries:
-            folding.follow(last.delta, last.event, last.at)
+            folding.follow(last.delta, last.event, last.at, may_refer(last.body))
     except MADE_UP as error:
         raise _misfit(last, error) from None
     return folding.frame() if last is None else _unfold(folding, last)
@@ -143,7 +144,7 @@ def frame_at(
             last = what.seq
             if isinstance(what, Entry):
                 try:
-                    folding.follow(what.delta, what.event, what.at)
+                    folding.follow(what.delta, what.event, what.at, may_refer(what.body))
                 except MADE_UP as error:
                     raise _misfit(what, error) from None
                 if last == seq:

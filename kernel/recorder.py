@@ -9,8 +9,6 @@ Rule 2: a checkpoint is due when the last one and what followed are more than tw
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve
-
 from detent.kernel.applying import ordered_in
 from detent.kernel.delta import Brief, Changes
 from detent.kernel.entries import (
@@ -20,7 +18,6 @@ from detent.kernel.entries import (
     Header,
     chained,
     entry_body,
-    sealed,
     unwritten,
     write_header,
 )
@@ -125,17 +122,21 @@ class Recorder:
         after = stepped.snapshot
         if key is None and (told := self._brief.told(before, stepped)) is not None:
             event, change = told
-            body = spelled(
-                {
-                    "seq": after.seq,
-                    "at": after.at,
-                    "event": event,
-                    "took": stepped.took,
-                    "delta": change,
-                }
-            )
+            said = {
+                "seq": after.seq,
+                "at": after.at,
+                "event": event,
+                "took": stepped.took,
+                "delta": change,
+            }
+            body = spelled(said)
             if len(body) < self._large:
-                return self._chained(head, (before, after), body, (), change)
+                ordered = tuple([one.id for one in stepped.ordered])
+                took = stepped.took
+                entry = Entry(
+                    after.seq, after.at, event, None, None, "moved", took, change, ordered
+                )
+                return self._chained(head, (before, after), entry, body)
         if after.seq == before.seq:
             if key is None or not isinstance(stepped, Ignored):
                 return None
@@ -200,7 +201,7 @@ class Recorder:
         beside: dict[str, Beside] = {}
         event = stowed(entry.event, self._key, beside, self._large)
         delta: Any = stowed(entry.delta, self._key, beside, self._large)
-        return entry_body(evolve(entry, event=event, delta=delta)), tuple(beside.values())
+        return entry_body(but(entry, event=event, delta=delta)), tuple(beside.values())
 
     def _recorded(
         self,
@@ -217,25 +218,36 @@ class Recorder:
         self, head: Head, before: Snapshot[Any] | None, after: Snapshot[Any], entry: Entry
     ) -> Recorded:
         """An entry with its bytes and its hash, and a checkpoint if one is due."""
-        body, beside = self.body(entry)
-        return self._chained(head, (before, after), body, beside, entry.delta, entry.key)
+        return self._chained(head, (before, after), entry, *self.body(entry))
 
     def _chained(
         self,
         head: Head,
         between: tuple[Snapshot[Any] | None, Snapshot[Any]],
+        entry: Entry,
         body: bytes,
-        beside: tuple[Beside, ...],
-        change: Mapping[str, Tree],
-        key: str | None = None,
+        beside: tuple[Beside, ...] = (),
     ) -> Recorded:
-        """The bytes of an entry, chained to those before it, and a checkpoint if one is due."""
+        """An entry that has bytes, chained to those before it, and a checkpoint if one is due."""
         before, after = between
         hash = chained(head.hash, body)
-        made = sealed(after.seq, after.at, key, body, hash)
+        made = Entry(
+            entry.seq,
+            entry.at,
+            entry.event,
+            entry.cause,
+            entry.key,
+            entry.answer,
+            entry.took,
+            entry.delta,
+            entry.effects,
+            entry.stopped,
+            body,
+            hash,
+        )
         unread = head.unread + len(body) + (_size(beside) if beside else 0)
         if before is not None and head.least:  # what was never weighed cannot lose weight
-            least = max(0, head.least - _shed_by(head, change, before, after))
+            least = max(0, head.least - _shed_by(head, entry.delta, before, after))
             now = Head(hash, unread, least, head.flying)
         else:
             now = Head(hash, unread)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from detent.kernel import (
     scribe_of,
 )
 from detent.kernel.entries import chained, entry_body
+from detent.kernel.facts import but
 from detent.kernel.frames import followed, opened, whole
 from detent.kernel.runlog import entry_line
 from detent.kernel.scribe import EMPTY
@@ -142,7 +142,7 @@ def test_an_entry_of_a_log_that_does_not_fit_is_named() -> None:
     first = next(line.what for line in read_log(run.log) if isinstance(line.what, Entry))
     wrong = Entry(2, 0, {"$": "Add", "cents": 5}, delta={"data": {"nothing": [1]}})
     body = entry_body(wrong)
-    line = entry_line("run", evolve(wrong, body=body, hash=chained(first.hash, body)))
+    line = entry_line("run", but(wrong, body=body, hash=chained(first.hash, body)))
 
     for read in (lambda: frame_at([*run.log, line], 2), lambda: list(instants([*run.log, line]))):
         with pytest.raises(Unreadable, match="entry 2 does not fit the frame before it"):
@@ -174,7 +174,7 @@ def test_an_entry_is_whole_with_what_lies_beside_it() -> None:
 
     assert [whole(entry, {}) for entry in entries] == entries
     blob: Any = {"$blob": "0" * 64}
-    lost = evolve(entries[0], event=blob)
+    lost = but(entries[0], event=blob)
     assert whole(lost, {}, Key(b"0123456789abcdef")) == lost
 
 

@@ -102,7 +102,7 @@ def test_orders_and_data_that_point_to_one_another_are_said_alike(
 def test_what_cannot_be_written_is_not_said() -> None:
     table = compile_machine(monologue)
     now = begin(table, Talk(), AT).snapshot
-    wrong: Any = evolve(Talk(), how=object())
+    wrong: Any = evolve(Talk(), how=7)  # type: ignore[arg-type]
     stepped: Any = step(table, now, Happened(1, Returned("a", at=moment(AT))), AT)
     scribe = scribe_of(table)
     broken = but(stepped, snapshot=but(stepped.snapshot, data=wrong))

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from attrs import evolve, frozen
+from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +37,7 @@ from detent.kernel import (
     walk,
 )
 from detent.kernel.entries import chained, entry_body
+from detent.kernel.facts import but
 from detent.kernel.runlog import entry_line
 from tests.kernel.replayer.corpus import (
     Collected,
@@ -387,11 +388,11 @@ def test_a_delta_that_another_writer_spells_otherwise_is_the_same_delta() -> Non
     told = [line.what for line in read_log(run.log) if isinstance(line.what, Entry)][-1]
     assert told.delta == {"data": {"total": [5]}}
     frame: Any = frame_at(run.log, 2).frame
-    other = evolve(told, delta={"data": [frame["data"]]})
+    other = but(told, delta={"data": [frame["data"]]})
     body = entry_body(other)
     log = [
         *run.log[:-1],
-        entry_line("run", evolve(other, body=body, hash=chained(first.hash, body))),
+        entry_line("run", but(other, body=body, hash=chained(first.hash, body))),
     ]
 
     assert replay(log, purchase()) == Replayed(2)

@@ -26,6 +26,7 @@ from detent.kernel import (
     Standing,
     Unreadable,
     chained,
+    linked,
     parsed,
     read_checkpoint,
     read_entry,
@@ -214,17 +215,19 @@ class Reader:
         """The entries after a place, which goes along."""
         first, end = entry_number(place.number, place.seq), entry_number(place.number + 1, 0)
         found: list[Entry] = []
-        for number, hash, body in self.base.execute(PAGE, (first, end, limit)):
-            seq, said = number % ENTRIES, hex_of(hash)
-            is_next = seq == place.seq + 1 and type(body) is bytes
-            if not is_next or chained(place.hash, body) != said:
-                what = f"entry {place.seq + 1} is not as it was written, or it is missing"
+        seq, before = place.seq, packed(place.hash)
+        for number, hash, body in self.base.execute(PAGE, (first, end, limit)).fetchall():
+            is_next = number % ENTRIES == seq + 1 and type(body) is bytes
+            is_whole = is_next and isinstance(before, bytes) and linked(before, body) == hash
+            if not is_whole:
+                what = f"entry {seq + 1} is not as it was written, or it is missing"
                 raise self._damage(place.run, what)
+            seq, before = seq + 1, hash
             try:
-                found.append(read_entry(body, said))
+                found.append(read_entry(body, hash.hex()))
             except Unreadable as error:
                 raise self._damage(place.run, f"entry {seq}: {error}") from error
-            place.seq, place.hash = seq, said
+        place.seq, place.hash = seq, hex_of(before)
         return tuple(found)
 
     def _all_whole(self, rows: Iterable[Any]) -> dict[str, Beside]:
