@@ -209,13 +209,12 @@ class Driving(Visiting):
     """The journal of the kernel that drives a file."""
 
     def __init__(
-        self, path: str, bases: Sequence[Base], base: Base, prompt: Base | None = None
+        self, path: str, bases: Sequence[Base], base: Base, prompt: Base, is_full: bool
     ) -> None:
         self._prompt: Prompt | None = None
         self._base = base
         super().__init__(path, bases, base, drives=True)
-        if prompt is not None:
-            self._prompt = Prompt(prompt, self._clerk, self._turn)
+        self._prompt = Prompt(prompt, self._clerk, self._turn, self._writer.nudge, waits=is_full)
 
     @property
     def at_once(self) -> Callable[[Write], Verdict | None] | None:

@@ -1,13 +1,17 @@
 """What is to be written of one run is written where it is asked: that takes less time than to ask a thread.
 
-Rule 1: only what is small is written here, while the thread that writes has nothing to do, nobody else has the file,
-        and a commit waits for no disk. Otherwise nothing is written, and the thread is asked.
-Rule 2: the write-ahead log is emptied by the thread, now and then: that alone the next commit may wait for.
+Rule 1: only what is small is written here, while the thread that writes has nothing to do, and nobody else has the
+        file. Otherwise nothing is written, and the thread is asked.
+Rule 2: if each commit waits for the disk, that is done here as long as the disk answers sooner than a thread would;
+        once it has not, it is left to the thread for a while, and for longer each time.
+Rule 3: the write-ahead log is emptied by the thread, now and then: that alone the next commit may wait for.
 """
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
+from time import perf_counter
 
 from detent.kernel import Verdict, Write
 from detent.tools.stores.sqlite.reading import Base
@@ -16,22 +20,58 @@ from detent.tools.stores.sqlite.writing import Clerk
 __all__ = ["Prompt"]
 
 SMALL = 65_536  # bytes: writing more takes longer than a step may stand in the way of others
-MANY = 500  # commits after which the log is emptied: it is some megabytes long
+MANY = 1_000  # commits after which the log is emptied: it is some megabytes long
+EMPTY = "PRAGMA wal_checkpoint(PASSIVE)"
+
+BRIEF = 0.0005  # seconds: a little more than it takes to ask a thread
+PAUSE, LONGEST_PAUSE = 50, 6_400
+"""How many writes are left to the thread after one that took longer: twice as many each time."""
 
 
 class Prompt:
     """Writes by a connection of its own, in the thread of the loop."""
 
-    def __init__(self, base: Base, clerk: Clerk, turn: Lock) -> None:
+    def __init__(
+        self,
+        base: Base,
+        clerk: Clerk,
+        turn: Lock,
+        nudge: Callable[[], None],
+        *,
+        waits: bool = False,
+    ) -> None:
         base.execute("PRAGMA busy_timeout = 0")
         base.execute("PRAGMA wal_autocheckpoint = 0")
         self._base = base
         self._clerk = clerk
         self._turn = turn
+        self._nudge = nudge
         self._written = 0
+        self._waits = waits
+        self._left = 0
+        self._pause = PAUSE
 
     def write(self, write: Write) -> Verdict | None:
         """See Journal.at_once."""
+        if self._left:
+            self._left -= 1
+            return None
+        if not self._waits:
+            return self._write(write)
+        began = perf_counter()
+        verdict = self._write(write)
+        self._took(perf_counter() - began)
+        return verdict
+
+    def _took(self, seconds: float) -> None:
+        """Leave what comes next to the thread if the disk was slow."""
+        if seconds > BRIEF:
+            self._left = self._pause
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        else:
+            self._pause = PAUSE
+
+    def _write(self, write: Write) -> Verdict | None:
         if not self._turn.acquire(blocking=False):
             return None
         try:
@@ -44,6 +84,8 @@ class Prompt:
         finally:
             self._turn.release()
         self._written += 1
+        if self._written == MANY:
+            self._nudge()
         return verdict
 
     def _transact(self, write: Write) -> Verdict:
@@ -64,12 +106,22 @@ class Prompt:
                 raise
         return verdict
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much was written that the log is to be emptied."""
+        return self._written >= MANY
+
     def empty(self, base: Base) -> None:
-        """Empty the write-ahead log, by a connection of the thread that calls, if much was written."""
-        if self._written >= MANY:
+        """Empty the write-ahead log, by a connection of the thread that calls, if much was written.
+
+        What comes while it is at work would keep the log from being begun anew: that is seen to while nothing comes.
+        """
+        if self.is_full:
             self._written = 0
             with suppress(sqlite3.Error):  # somebody has the file to himself: next time
-                base.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                base.execute(EMPTY).fetchall()
+                with self._turn:
+                    base.execute(EMPTY).fetchall()
 
 
 def _weight(write: Write) -> int:

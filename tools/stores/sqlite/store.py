@@ -81,9 +81,8 @@ class SQLite:
         stack.enter_context(locked(self._path))
         brought_up(self._path, self.migrations)
         parts = self._visit(stack)
-        if self.durability == "full":  # every commit waits for the disk
-            return parts
-        return (*parts, stack.enter_context(closing(self._writing())))
+        prompt = stack.enter_context(closing(self._writing()))
+        return (*parts, prompt, self.durability == "full")
 
     def _visit(self, stack: ExitStack) -> tuple[Any, ...]:
         base = self._writing()

@@ -30,6 +30,9 @@ class Asked:
     error: BaseException | None = None
 
 
+LOOK: Any = object()
+"""What nudges a thread, instead of something to do."""
+
 Work = Callable[[Sequence[Asked]], None]
 """Answers what was asked. It raises nothing."""
 
@@ -83,6 +86,10 @@ class Desk:
             raise asked.error
         return asked.answer
 
+    def nudge(self) -> None:
+        """Have the thread look for itself now."""
+        self._queue.put(LOOK)
+
     def tell(self, call: Callable[..., None], *given: Any) -> None:
         """Have something called in the loop, from a thread."""
         with suppress(trio.RunFinishedError):  # nobody is there to be told
@@ -115,13 +122,15 @@ class Desk:
             first = queue.get(timeout=self._pause)
         except Empty:
             return []
+        if first is LOOK:
+            return []
         if first is None:
             return None
         batch = [first]
         while not queue.empty() and (most is None or len(batch) < most):
             more = queue.get()  # of threads that take more than one thing at once there is one
-            if more is None:
-                queue.put(None)
+            if more is None or more is LOOK:
+                queue.put(more)
                 break
             batch.append(more)
         return batch
