@@ -112,8 +112,13 @@ class Recorder:
 
     def begin(self, header: Header, begun: Stepped[Any], input: object) -> Recorded:
         """The first entry of a run: what it began with. Raises Unstorable, which names the place."""
-        began = {"$began": self.scribe.codec.write(self.scribe.input, input)}
-        return self._recorded(Head(header.hash), None, begun, begun.snapshot, began)
+        head, after = Head(header.hash), begun.snapshot
+        began: dict[str, Tree] = {"$began": self.scribe.codec.write(self.scribe.input, input)}
+        if isinstance(begun, Moved) and (change := self._brief.begun(begun, began)) is not None:
+            recorded = self._brief_entry(head, None, begun, began, change)
+            if recorded is not None:
+                return recorded
+        return self._recorded(head, None, begun, after, began)
 
     def record(
         self, head: Head, before: Snapshot[Any], stepped: Stepped[Any], key: str | None = None
@@ -121,22 +126,9 @@ class Recorder:
         """The entry of an answer, if it has one. Raises Unstorable, which names the place."""
         after = stepped.snapshot
         if key is None and (told := self._brief.told(before, stepped)) is not None:
-            event, change = told
-            said = {
-                "seq": after.seq,
-                "at": after.at,
-                "event": event,
-                "took": stepped.took,
-                "delta": change,
-            }
-            body = spelled(said)
-            if len(body) < self._large:
-                ordered = tuple([one.id for one in stepped.ordered])
-                took = stepped.took
-                entry = Entry(
-                    after.seq, after.at, event, None, None, "moved", took, change, ordered
-                )
-                return self._chained(head, (before, after), entry, body)
+            recorded = self._brief_entry(head, before, stepped, *told)
+            if recorded is not None:
+                return recorded
         if after.seq == before.seq:
             if key is None or not isinstance(stepped, Ignored):
                 return None
@@ -144,6 +136,27 @@ class Recorder:
         signal: Any = stepped.signal
         event = self.scribe.write_signal(signal, before.pending.effects, after.at)
         return self._recorded(head, before, stepped, after, event, key)
+
+    def _brief_entry(
+        self,
+        head: Head,
+        before: Snapshot[Any] | None,
+        stepped: Stepped[Any],
+        event: Tree,
+        change: dict[str, Tree],
+    ) -> Recorded | None:
+        """An entry of which there is no more to say, unless something in it is to lie beside it."""
+        after, took = stepped.snapshot, stepped.took
+        seq, at = after.seq, after.at
+        said = {"seq": seq, "at": at, "event": event, "took": took, "delta": change}
+        if not took:
+            del said["took"]
+        body = spelled(said)
+        if len(body) >= self._large or (self._key is not None and self.scribe.sealed):
+            return None
+        ordered = tuple([one.id for one in stepped.ordered])
+        parts = (seq, at, event, None, None, "moved", took, change, ordered, ())
+        return self._chained(head, (before, after), parts, body)
 
     def note(self, head: Head, before: Snapshot[Any], event: dict[str, Tree], at: int) -> Recorded:
         """An entry that changes nothing: what happened to the run rather than in it."""
@@ -218,20 +231,7 @@ class Recorder:
         self, head: Head, before: Snapshot[Any] | None, after: Snapshot[Any], entry: Entry
     ) -> Recorded:
         """An entry with its bytes and its hash, and a checkpoint if one is due."""
-        return self._chained(head, (before, after), entry, *self.body(entry))
-
-    def _chained(
-        self,
-        head: Head,
-        between: tuple[Snapshot[Any] | None, Snapshot[Any]],
-        entry: Entry,
-        body: bytes,
-        beside: tuple[Beside, ...] = (),
-    ) -> Recorded:
-        """An entry that has bytes, chained to those before it, and a checkpoint if one is due."""
-        before, after = between
-        hash = chained(head.hash, body)
-        made = Entry(
+        said = (
             entry.seq,
             entry.at,
             entry.event,
@@ -242,16 +242,28 @@ class Recorder:
             entry.delta,
             entry.effects,
             entry.stopped,
-            body,
-            hash,
         )
+        return self._chained(head, (before, after), said, *self.body(entry))
+
+    def _chained(
+        self,
+        head: Head,
+        between: tuple[Snapshot[Any] | None, Snapshot[Any]],
+        said: tuple[Any, ...],
+        body: bytes,
+        beside: tuple[Beside, ...] = (),
+    ) -> Recorded:
+        """An entry that has bytes, chained to those before it, and a checkpoint if one is due."""
+        before, after = between
+        hash = chained(head.hash, body)
+        entry = Entry(*(*said, body, hash))
         unread = head.unread + len(body) + (_size(beside) if beside else 0)
         if before is not None and head.least:  # what was never weighed cannot lose weight
             least = max(0, head.least - _shed_by(head, entry.delta, before, after))
             now = Head(hash, unread, least, head.flying)
         else:
             now = Head(hash, unread)
-        recorded = Recorded(after, made, now, beside)
+        recorded = Recorded(after, entry, now, beside)
         if unread < SMALL or unread <= 2 * now.least:
             return recorded
         return self._with_checkpoint(recorded)

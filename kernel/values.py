@@ -153,7 +153,7 @@ def tree(value: object) -> Tree:
 )  # those of the effects that end just now are asked for again, when that is stepped and written
 def moment(microseconds: int) -> datetime:
     """An instant of the kernel's clock (microseconds since 1970, UTC) as a datetime; the last one for all beyond."""
-    return EPOCH + timedelta(microseconds=min(microseconds, LAST))
+    return EPOCH + timedelta(0, 0, min(microseconds, LAST))
 
 
 SCALAR_CLASSES = (str, int, float, bytes, tuple, FrozenMap)

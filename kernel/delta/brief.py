@@ -14,9 +14,10 @@ from detent.kernel.edits import Edit
 from detent.kernel.errors import Unstorable
 from detent.kernel.flights import Ordered
 from detent.kernel.scribe import Scribe
-from detent.kernel.signals import Happened
-from detent.kernel.snapshot import Pending, Snapshot
+from detent.kernel.signals import Happened, Returned
+from detent.kernel.snapshot import NOTHING_PENDING, Pending, Snapshot
 from detent.kernel.steps import Moved, Stepped
+from detent.kernel.values import moment
 from detent.kernel.wire import Tree
 
 __all__ = ["Brief"]
@@ -28,53 +29,85 @@ class Brief:
     def __init__(self, scribe: Scribe, changes: Changes) -> None:
         self._scribe = scribe
         self._changes = changes
+        self._is_plain = is_light(scribe.data)
         self._writers: dict[str, Writer | None] = {}
+        self._outcomes: dict[tuple[str, type], Writer] = {}
 
     def told(
         self, before: Snapshot[Any], stepped: Stepped[Any]
     ) -> tuple[Tree, dict[str, Edit]] | None:
         """The event and the change of an entry; None if there may be more to it."""
         signal: Any = getattr(stepped, "signal", None)
-        if type(stepped) is not Moved or type(signal) is not Happened:
+        flights = before.pending.effects
+        if type(stepped) is not Moved or type(signal) is not Happened or len(flights) != 1:
             return None
-        after, flights = stepped.snapshot, before.pending.effects
+        flight, after = flights[0], stepped.snapshot
         if (
-            len(flights) != 1
-            or type(flights[0]) is not Ordered
-            or flights[0].id != signal.effect
+            type(flight) is not Ordered
+            or flight.id != signal.effect
             or stepped.cause is not None
             or stepped.stopped
-            or after.end is not before.end
+            or not stepped.took
+            or before.end is not None
             or not _is_alike(before.pending, after.pending)
+            or not _is_new(stepped, before.pending.count)
         ):
-            return None
-        return self._told(before, stepped, signal)
-
-    def _told(
-        self, before: Snapshot[Any], stepped: Moved[Any], signal: Happened
-    ) -> tuple[Tree, dict[str, Edit]] | None:
-        after, pending = stepped.snapshot, stepped.snapshot.pending
-        ordered: Any = pending.effects
-        if not ordered:
-            if stepped.ordered or pending.count != before.pending.count:
-                return None
-        elif not _is_new(stepped, ordered):
             return None
         change: dict[str, Edit] = {}
         try:
-            outcome = self._scribe.write_outcome(
-                before.pending.effects, signal.effect, signal.event, after.at
-            )
-            event: Tree = {"$happened": [signal.effect, outcome]}
-            self._changes.note_place_and_data(change, before, after, event)
-            if ordered:
-                one: Ordered = ordered[0]
-                write = self._writer(one.form)
-                order = self._changes.order(one, after) if write is None else write(one.order)
-                change["effects"] = {str(one.id): [[one.owner, one.form, None, order]]}
+            event: Tree = {"$happened": [flight.id, self._outcome(before, flight, signal, after)]}
+            if self._is_plain:
+                self._changes.note_place(change, before, after)
+                self._changes.note_plain_data(change, before, after)
+            else:
+                self._changes.note_place_and_data(change, before, after, event)
+            self._note_order(change, stepped)
+            if after.end is not None:
+                change["end"] = self._changes.ended(after)
         except (Misfit, Unstorable, RecursionError):
             return None
-        return event, change
+        return (event, change) if change else None
+
+    def begun(self, stepped: Moved[Any], event: Tree) -> dict[str, Edit] | None:
+        """The change of the first entry of a run, if it says little."""
+        after = stepped.snapshot
+        if (
+            after.end is not None
+            or not _is_alike(NOTHING_PENDING, after.pending)
+            or not _is_new(stepped, NOTHING_PENDING.count)
+        ):
+            return None
+        change: dict[str, Edit] = {}
+        try:
+            self._changes.note_place_and_data(change, None, after, event)
+            self._note_order(change, stepped)
+        except (Misfit, Unstorable, RecursionError):
+            return None
+        return change
+
+    def _note_order(self, change: dict[str, Edit], stepped: Moved[Any]) -> None:
+        """Note what was ordered, if anything was."""
+        for one in stepped.ordered:
+            write = self._writer(one.form)
+            order = write(one.order) if write else self._changes.order(one, stepped.snapshot)
+            change["effects"] = {str(one.id): [[one.owner, one.form, None, order]]}
+
+    def _outcome(
+        self, before: Snapshot[Any], flight: Ordered, signal: Happened, after: Snapshot[Any]
+    ) -> Tree:
+        """An outcome, as `Reports` writes it; one that came just then is the most frequent."""
+        outcome: Any = signal.event
+        kind = type(outcome)
+        if kind is not Returned or outcome.at is not moment(after.at):
+            return self._scribe.write_outcome(
+                before.pending.effects, signal.effect, outcome, after.at
+            )
+        write = self._outcomes.get((flight.form, kind))
+        if write is None:
+            shape = self._scribe.outcome(flight, flight.id, kind)
+            write = self._scribe.codec.strict(shape, "at")
+            self._outcomes[flight.form, kind] = write
+        return write(outcome)
 
     def _writer(self, form: str) -> Writer | None:
         """What writes the orders of a form, if they never have anything in common with the data that is worth while."""
@@ -102,14 +135,19 @@ def _is_alike(old: Pending, new: Pending) -> bool:
     )
 
 
-def _is_new(stepped: Moved[Any], ordered: Any) -> bool:
-    """Whether what is in flight now is one effect that was ordered just now, and nothing more is to be said of it."""
-    one, snapshot = ordered[0], stepped.snapshot
+def _is_new(stepped: Moved[Any], count: int) -> bool:
+    """Whether what is in flight now was ordered just now: one effect, or none. No more is to be said of it."""
+    snapshot = stepped.snapshot
+    ordered: Any = stepped.ordered
+    flying = snapshot.pending.effects
+    if len(ordered) != len(flying) or len(flying) > 1:
+        return False
+    if not flying:
+        return snapshot.pending.count == count
+    one = flying[0]
     return (
-        len(ordered) == 1
+        ordered[0] is one
         and type(one) is Ordered
-        and len(stepped.ordered) == 1
-        and stepped.ordered[0] is one
         and one.at == snapshot.at
         and one.part == 0
         and not one.stopping

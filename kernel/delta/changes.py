@@ -89,10 +89,7 @@ class Changes:
     ) -> Index:
         """Note where the run has come to, and its data. Raises Misfit. What others may point to."""
         old, index = NOTHING if before is None else before, Index(event)
-        if after.configuration is not old.configuration:
-            edit = self._move(old.configuration, after.configuration)
-            if edit is not None:
-                change["in"] = edit
+        self.note_place(change, old, after)
         if after.data is not old.data:
             edit = self._data_edit(before, after)
             if edit is not None:
@@ -100,6 +97,20 @@ class Changes:
                     self._index_settled(old, after, index)
                 change["data"] = _pointing(edit, index)
         return index
+
+    def note_place(self, change: dict[str, Edit], old: Snapshot[Any], after: Snapshot[Any]) -> None:
+        """Note where the run has come to."""
+        if after.configuration is not old.configuration:
+            edit = self._move(old.configuration, after.configuration)
+            if edit is not None:
+                change["in"] = edit
+
+    def note_plain_data(
+        self, change: dict[str, Edit], old: Snapshot[Any], after: Snapshot[Any]
+    ) -> None:
+        """Note data that holds nothing that could be pointed to. Raises Misfit."""
+        if after.data is not old.data and (edit := self._data(old.data, after.data)) is not None:
+            change["data"] = edit
 
     def order(self, flight: Ordered, after: Snapshot[Any]) -> Tree:
         """What was ordered, pointing to what it has in common with the data. Raises Misfit."""
@@ -299,6 +310,10 @@ class Changes:
             edit = sequence(old.failures, after.end.failures, _written, write, False)
             return None if edit is None else {"failures": edit}
         return [self._written_end(after, self._places(after.data))]
+
+    def ended(self, after: Snapshot[Any]) -> Edit:
+        """How a run has just ended. Raises Misfit."""
+        return self._end(None, after)
 
     def _written_end(self, snapshot: Snapshot[Any], places: Places) -> Tree:
         end = snapshot.end

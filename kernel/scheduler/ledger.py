@@ -148,10 +148,9 @@ class Ledger:
                     raise
                 finally:
                     self._is_writing = False
+                told = iter(verdicts)
                 for waiting in batch:
-                    count = len(waiting.writes)
-                    waiting.tell(verdicts[:count])
-                    verdicts = verdicts[count:]
+                    waiting.tell(tuple([next(told) for _ in waiting.writes]))
 
     def _batch(self) -> list[Waiting]:
         """All that waits; of writes of one run the first: two may wait if two begin it."""
@@ -159,12 +158,14 @@ class Ledger:
         later: list[Waiting] = []
         runs: set[str] = set()
         for waiting in self._waiting:
-            mine = {write.run for write in waiting.writes}
-            (later if mine & runs else batch).append(waiting)
-            runs |= mine
+            mine = [write.run for write in waiting.writes]
+            if runs.isdisjoint(mine):
+                batch.append(waiting)
+                waiting.is_taken = True
+            else:
+                later.append(waiting)
+            runs.update(mine)
         self._waiting[:] = later
-        for waiting in batch:
-            waiting.is_taken = True
         return batch
 
     async def _written(self, writes: Sequence[Write]) -> tuple[Verdict, ...]:

@@ -119,18 +119,19 @@ class Shortcuts:
         return not after.pending.effects and live.parent is None
 
     def _record(self, taken: Shortcut, before: Snapshot[Any]) -> bool:
-        """Make the entry. Whether that is all that is to be written."""
+        """Make the entry. Whether it can be made."""
         live, after = taken.live, taken.stepped.snapshot
         try:
             recorded: Any = live.served.recorder.record(live.head, before, taken.stepped)
         except Unstorable:
             return False
-        if recorded.checkpoint is not None or recorded.beside:
-            return False
         place = (before.seq, live.head.hash)
         entries: tuple[Entry, ...] = (recorded.entry,)
         standing = None if after.end is None else Standing(after.end.status)
-        taken.write = Write(live.id, live.epoch, place, entries, standing=standing)
+        made, beside = recorded.checkpoint, recorded.beside
+        if made is not None:
+            beside += recorded.under
+        taken.write = Write(live.id, live.epoch, place, entries, None, made, standing, beside)
         taken.head = recorded.head
         return True
 
