@@ -1,7 +1,7 @@
 """`python -m tests`: format, lint, types, doctests, tests. The one command to know.
 
     python -m tests            everything, with short forms of the tortures
-    python -m tests --long     everything, with the tortures at full length
+    python -m tests --long     everything, with the tortures at full length; what is covered is not counted again
     python -m tests --fast     only doctests and tests, without counting what they cover
     python -m tests ... -k x   what is unknown here goes to pytest
 
@@ -36,8 +36,8 @@ def main(arguments: list[str]) -> int:
     if "--long" in chosen:
         os.environ["DETENT_LONG"] = "1"
     rest = [argument for argument in arguments if argument not in own]
-    counted = "--fast" not in chosen
-    failed = [name for name, command in (checks() if counted else []) if not passed(name, command)]
+    is_fast, counted = "--fast" in chosen, not chosen
+    failed = [name for name, command in ([] if is_fast else checks()) if not passed(name, command)]
     tests = [pytest(counted, *rest)] if rest else [pytest(counted, *half) for half in HALVES]
     if not passed_together("tests", tests):
         failed.append("tests")

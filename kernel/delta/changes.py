@@ -3,6 +3,7 @@
 Rule 1: a change depends on values alone: made before or after a reload, it has the same bytes.
 Rule 2: what an entry's own event holds is not written again; nor is what the data holds, in orders and in a result;
         nor the outcomes of an Each, when it has settled.
+The file is long because every part of a snapshot changes in a way of its own.
 """
 
 from collections.abc import Callable, Iterator

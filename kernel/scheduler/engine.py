@@ -180,7 +180,7 @@ class Engine:
                     await trio.lowlevel.checkpoint()
             hand.is_new = hand.has_waited = False
             hand.event = event = await performing.perform()
-            if performing.is_abandoned or hand.scope.cancel_called:
+            if performing.is_cancelled:
                 return
             shortcut = shortcuts.step(performing, event)
             if shortcut is None:
@@ -197,10 +197,10 @@ class Engine:
 
     async def _is_written_later(self, hand: Hand, shortcut: Shortcut) -> bool:
         """Write what a shortcut comes to together with what others have to write."""
-        live, effect, writes = shortcut.live, shortcut.effect, [shortcut.write]
+        live, effect = shortcut.live, shortcut.effect
         hand.has_waited = live.is_driven = hand.is_writing = True
         del live.flying[effect]
-        (verdict,) = await self._ledger.commit(writes)
+        (verdict,) = await self._ledger.queued([shortcut.write]).told()
         live.is_driven = hand.is_writing = False
         if not isinstance(verdict, Committed):
             live.flying[effect] = hand.performing

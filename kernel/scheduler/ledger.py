@@ -127,10 +127,13 @@ class Ledger:
                 self._is_writing = False
                 if self._waiting:
                     self._bell.set()
-        waiting = Waiting(self._waiting, writes)
+        return await self.queued(writes).told()
+
+    def queued(self, writes: Sequence[Write]) -> Waiting:
+        """Have something written together with whatever else is to be written now."""
         if not self._is_writing:
             self._bell.set()
-        return await waiting.told()
+        return Waiting(self._waiting, writes)
 
     async def run(self) -> None:
         """Write what has come while something else was being written, for ever."""

@@ -183,6 +183,14 @@ class Performing:
         return returned
 
     @property
+    def is_cancelled(self) -> bool:
+        """Whether its scope is, whatever its handler made of that."""
+        if self.is_abandoned or self.stopping:
+            return True
+        scope: Any = self.scope
+        return self.way.timeout is not None and scope.cancel_called
+
+    @property
     def is_cut(self) -> bool:
         """Whether it came to its end by being cut."""
         return self.scope is not None and self.scope.cancelled_caught

@@ -218,8 +218,8 @@ class Driving(Visiting):
 
     @property
     def at_once(self) -> Callable[[Write], Verdict | None] | None:
-        """See Journal. While the thread writes, it is asked."""
-        return None if self._prompt is None or self._turn.locked() else self._prompt.write
+        """See Journal."""
+        return None if self._prompt is None else self._prompt.write
 
     def _look(self) -> None:
         super()._look()
