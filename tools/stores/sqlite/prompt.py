@@ -39,6 +39,7 @@ class Prompt:
         nudge: Callable[[], None],
         *,
         waits: bool = False,
+        timer: Callable[[], float] = perf_counter,
     ) -> None:
         base.execute("PRAGMA busy_timeout = 0")
         base.execute("PRAGMA wal_autocheckpoint = 0")
@@ -48,6 +49,7 @@ class Prompt:
         self._nudge = nudge
         self._written = 0
         self._waits = waits
+        self._timer = timer
         self._left = 0
         self._pause = PAUSE
 
@@ -58,9 +60,9 @@ class Prompt:
             return None
         if not self._waits:
             return self._write(write)
-        began = perf_counter()
+        began = self._timer()
         verdict = self._write(write)
-        self._took(perf_counter() - began)
+        self._took(self._timer() - began)
         return verdict
 
     def _took(self, seconds: float) -> None:
