@@ -79,12 +79,14 @@ class Folding:
         """Go through an entry, which may refer to something. Raises BadEdit; the frame is of no use then."""
         if type(change) is not dict:
             raise BadEdit("a change is an object")
+        if refers or self._pointing or not self._is_brief(change, event, at):
+            self._edit_all(change, event, at)
+        if len(self._owned) > MANY:
+            self._owned.clear()
+
+    def _edit_all(self, change: dict[str, Edit], event: Tree, at: Tree) -> None:
+        """Do all that an entry may tell of."""
         frame, key = self._frame, ""
-        try:
-            if not refers and not self._pointing and self._is_brief(change, event, at):
-                return
-        except RecursionError:
-            raise BadEdit("the edit of 'data' is nested too deeply") from None
         sources: dict[str, Any] = {"event": event, "before": frame["effects"]}
         if type(event) is dict and ("$happened" in event or "$fired" in event):
             _follow(frame, event, at)
@@ -111,8 +113,6 @@ class Folding:
             raise BadEdit(f"the edit of {key!r} is nested too deeply") from None
         if "effects" in change or "timers" in change:
             _complete(frame, change, at)
-        if len(self._owned) > MANY:
-            self._owned.clear()
 
     def _is_brief(self, change: dict[str, Edit], event: Any, at: Tree) -> bool:
         """Go through what most often comes: of all that is in flight an outcome, and then one effect in its place."""
@@ -145,15 +145,16 @@ class Folding:
         except ValueError:
             return False
         ordered: Any = edit[0]
-        if (moved := change.get("in")) is not None:
-            frame["in"] = edited(frame["in"], moved, None)
-        if (changed := change.get("data")) is not None:
-            frame["data"] = edited(frame["data"], changed, None, self._owned)
+        try:
+            if (moved := change.get("in")) is not None:
+                frame["in"] = edited(frame["in"], moved, None)
+            if (changed := change.get("data")) is not None:
+                frame["data"] = edited(frame["data"], changed, None, self._owned)
+        except RecursionError:
+            raise BadEdit("an edit is nested too deeply") from None
         is_new = ordered[2] is None
         frame["effects"] = {id: [*ordered[:2], at, *ordered[3:]] if is_new else ordered}
         frame["count"] = place + 1
-        if len(self._owned) > MANY:
-            self._owned.clear()
         return True
 
     def _edit_late(self, change: dict[str, Edit], sources: dict[str, Any]) -> None:

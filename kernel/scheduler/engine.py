@@ -153,8 +153,6 @@ class Engine:
                     with hand.scope:
                         await self._chain(hand)
                 except Exception as error:
-                    if hand.is_writing:  # it is not the handler that raised
-                        raise
                     hand.event = hand.performing.raised(alone(error))
                 performing = hand.performing
                 if performing.is_abandoned:
@@ -198,10 +196,10 @@ class Engine:
     async def _is_written_later(self, hand: Hand, shortcut: Shortcut) -> bool:
         """Write what a shortcut comes to together with what others have to write."""
         live, effect = shortcut.live, shortcut.effect
-        hand.has_waited = live.is_driven = hand.is_writing = True
+        hand.has_waited = live.is_driven = True
         del live.flying[effect]
         (verdict,) = await self._ledger.queued([shortcut.write]).told()
-        live.is_driven = hand.is_writing = False
+        live.is_driven = False
         if not isinstance(verdict, Committed):
             live.flying[effect] = hand.performing
             return False

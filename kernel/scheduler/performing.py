@@ -361,7 +361,6 @@ class Hand:
         "has_waited",
         "is_done",
         "is_new",
-        "is_writing",
         "performing",
         "scope",
     )
@@ -373,7 +372,6 @@ class Hand:
         self.event: Event | None = None
         self.is_done = False
         self.has_waited = False
-        self.is_writing = False
 
 
 def alone(error: BaseException) -> BaseException:

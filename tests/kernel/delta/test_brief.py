@@ -1,14 +1,16 @@
-"""What is said briefly is what is said at length, to the byte."""
+"""What is said briefly is what is said at length, to the byte; and it is followed alike."""
 
 from typing import Any
 
-from attrs import evolve
+import pytest
+from attrs import evolve, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detent.kernel import (
     BrokenBegin,
     Call,
+    Effect,
     Happened,
     Machine,
     On,
@@ -19,13 +21,15 @@ from detent.kernel import (
     compile_machine,
     step,
 )
+from detent.kernel.applying import Folding, may_refer
 from detent.kernel.delta import Brief, Changes
+from detent.kernel.edits import BadEdit
 from detent.kernel.facts import but
-from detent.kernel.scribe import Scribe, scribe_of
+from detent.kernel.scribe import EMPTY, Scribe, scribe_of
 from detent.kernel.steps import Stepped
 from detent.kernel.values import moment
-from detent.kernel.wire import spelled
-from tests.kernel.delta.logs import Made, Talk, ask, walked
+from detent.kernel.wire import Tree, spelled
+from tests.kernel.delta.logs import Made, Talk, ask, entries_of, walked
 from tests.settings import times
 
 AT = 1_760_000_000_000_000
@@ -43,6 +47,47 @@ monologue = Machine(
     ),
     data=Talk,
 )
+
+
+@frozen
+class Add(Effect[int], recovery="pure"):
+    """An order of numbers alone."""
+
+    n: int
+    times: float = 0.5
+
+
+@frozen
+class Counted:
+    """Data of numbers alone."""
+
+    n: int = 0
+    was: float = 0.5
+    is_odd: bool = False
+
+    def add(self) -> Add:
+        """The next."""
+        return Add(self.n)
+
+    def note(self, event: Returned[int]) -> "Counted":
+        """What came of it."""
+        return evolve(self, n=event.value, is_odd=event.value % 2 == 1)
+
+
+adding = Call(Add, Counted.add)
+counting = Machine(
+    "counting",
+    State("on", On(adding.returned, to="on", update=Counted.note), On(adding.failed), do=adding),
+    data=Counted,
+)
+
+
+def nested(depth: int) -> Tree:
+    """An edit of something deep inside."""
+    edit: Tree = [1]
+    for _ in range(depth):
+        edit = {"deep": edit}
+    return edit
 
 
 def at_length(scribe: Scribe, before: Snapshot[Any], stepped: Stepped[Any]) -> bytes:
@@ -108,3 +153,48 @@ def test_what_cannot_be_written_is_not_said() -> None:
     broken = but(stepped, snapshot=but(stepped.snapshot, data=wrong))
 
     assert Brief(scribe, Changes(scribe)).told(now, broken) is None
+
+
+@settings(max_examples=times(60))
+@given(walked())
+def test_entries_are_followed_alike_whether_or_not_anything_is_looked_for(made: Made) -> None:
+    """An entry whose bytes hold no reference may be followed without looking for any."""
+    one, other = Folding(EMPTY), Folding(EMPTY)
+    for told in entries_of(made):
+        entry = told.entry
+        one.follow(entry.delta, entry.event, entry.at)
+        other.follow(entry.delta, entry.event, entry.at, may_refer(entry.body))
+        assert spelled(one.frame()) == spelled(other.frame())
+
+
+def test_plain_data_is_said_alike() -> None:
+    """Numbers alone: nothing could point to them, or be pointed to."""
+    table = compile_machine(counting)
+    scribe = scribe_of(table)
+    brief, large = Brief(scribe, Changes(scribe)), 2**62
+    now = begin(table, Counted(), AT).snapshot
+    for value in (0, 0, 1, -large, large):
+        stepped = step(table, now, Happened(now.effects[0].id, Returned(value)), now.at + 5)
+        told = brief.told(now, stepped)
+        assert told is not None
+        assert spelled([*told]) == at_length(scribe, now, stepped)
+        now = stepped.snapshot
+
+
+EFFECT: Tree = ["here", "ask", 0, {"$": "Ask"}]
+OUTCOME: Tree = {"$happened": [1, {"$": "Returned", "value": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("delta", "why"),
+    [
+        ({"effects": {"x": [EFFECT]}}, "'?x'? is no id"),
+        ({"data": nested(2_000), "effects": {"2": [EFFECT]}}, "nested too deeply"),
+        ({"data": {"nothing": {"of": [1]}}, "effects": {"2": [EFFECT]}}, "there is no 'nothing'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_also_where_little_is_said(delta: Any, why: str) -> None:
+    frame: dict[str, Tree] = {**EMPTY, "data": nested(3_000), "effects": {"1": EFFECT}}
+
+    with pytest.raises(BadEdit, match=why):
+        Folding(frame).follow(delta, OUTCOME, 0, refers=False)

@@ -7,7 +7,16 @@ import pytest
 import trio
 
 from detent import handle
-from detent.kernel import Committed, Delivery, MemoryJournal, Run, Unconfirmed, Verdict, Write
+from detent.kernel import (
+    Committed,
+    Delivery,
+    Loaded,
+    MemoryJournal,
+    Run,
+    Unconfirmed,
+    Verdict,
+    Write,
+)
 from detent.kernel.scheduler import Item
 from detent.tools.testing.virtual import virtually
 from tests.kernel.scheduler.toys import (
@@ -21,6 +30,7 @@ from tests.kernel.scheduler.toys import (
     counting,
     doing,
     opened,
+    pause,
     told,
 )
 
@@ -160,3 +170,26 @@ async def test_what_takes_a_delivery_and_may_be_lost_is_written_again() -> None:
             assert await journal.inbox("r") == ()
             assert (await run.send(Add())).status == "accepted"
             await run.cancel()
+
+
+class Swift(SlowJournal):
+    """A journal that is slow to write, and quick to read."""
+
+    async def load(self, run: str) -> Loaded | None:
+        """See Journal."""
+        return await MemoryJournal.load(self, run)
+
+
+@virtually
+async def test_of_several_who_begin_one_run_behind_others_one_begins_it() -> None:
+    journal, machine = Swift(30), counting()
+    async with opened(machine, journal=journal) as kernel, trio.open_nursery() as nursery:
+        for number in range(MANY):
+            nursery.start_soon(lambda id: kernel.start(machine, Data(), id=id), f"run {number}")
+        await pause(10)
+        for number in range(MANY):
+            for _ in range(4):
+                nursery.start_soon(lambda id: kernel.start(machine, Data(), id=id), f"{number}")
+
+    for number in range(MANY):
+        assert told(await journal.entries(f"{number}")) == ["began"]

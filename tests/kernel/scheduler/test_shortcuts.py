@@ -1,9 +1,10 @@
 """Outcomes of which at most one effect follows: whatever a journal can do at once, the same is written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+import trio
 from attrs import evolve, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,11 +24,20 @@ from detent import (
     handle,
     open_kernel,
 )
-from detent.kernel import MemoryJournal, Seen, Verdict, Write
-from detent.tools.testing.virtual import VirtualClock, run_virtually
-from tests.kernel.scheduler.toys import Diary, lines_of
+from detent.kernel import (
+    DamagedStore,
+    Entry,
+    MemoryJournal,
+    Seen,
+    Unconfirmed,
+    Verdict,
+    Write,
+)
+from detent.tools.testing.virtual import VirtualClock, run_virtually, virtually
+from tests.kernel.scheduler.toys import Diary, SlowJournal, clock_here, lines_of, pause
 from tests.settings import times
 
+MANY = 12
 LONG = 3_000  # letters: a few of them, and a checkpoint is due
 
 
@@ -196,3 +206,137 @@ def test_what_cannot_be_stored_parks_the_run(may: bool) -> None:
     found, _ = lines(Prompt(lambda: may), ["unstorable", "a"])
 
     assert b'"$parked"' in found[-1]
+
+
+# -- together with others
+
+
+chatter = Machine(
+    "chatter",
+    State(
+        "here",
+        On(saying.returned, to="end", when=Talk.is_last, update=Talk.add),
+        On(saying.returned, to="there", update=Talk.add),
+        do=saying,
+    ),
+    State(
+        "there",
+        On(again.returned, to="end", when=Talk.is_last, update=Talk.add),
+        On(again.returned, to="here", update=Talk.add),
+        do=again,
+    ),
+    Final("end"),
+    data=Talk,
+)
+
+
+async def talk_at_once(journal: MemoryJournal, count: int) -> None:
+    """Several talks at once, each to its end."""
+
+    async def say(order: Say) -> str:
+        return "a"
+
+    world = World(chatter, handlers=[handle(Say, say)], journal=journal, clock=clock_here())
+    async with open_kernel(world) as kernel, trio.open_nursery() as nursery:
+
+        async def one(number: int) -> None:
+            run = await kernel.start(chatter, Talk(9), id=f"run {number}")
+            assert (await run.wait_end()).status == "completed"
+
+        for number in range(count):
+            nursery.start_soon(one, number)
+
+
+def without_times(entries: Sequence[Entry]) -> list[object]:
+    """What entries say, whenever it was."""
+    return [(one.event, one.took, one.delta) for one in entries]
+
+
+@virtually
+async def test_what_many_runs_come_to_is_written_together_and_is_the_same() -> None:
+    alone, together = SlowJournal(3), SlowJournal(3)
+    await talk_at_once(alone, 1)
+    await talk_at_once(together, MANY)
+
+    expected = without_times(await alone.entries("run 0"))
+    assert max(together.batches) > MANY // 2
+    for number in range(MANY):
+        assert without_times(await together.entries(f"run {number}")) == expected
+
+
+class Broken(SlowJournal):
+    """A journal that breaks after so many batches."""
+
+    def __init__(self, batches: int) -> None:
+        super().__init__(3)
+        self._left = batches
+
+    async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
+        """See Journal. Raises DamagedStore."""
+        self._left -= 1
+        if self._left < 0:
+            raise DamagedStore("'runs.db' is damaged")
+        return await super().append(batch)
+
+
+@pytest.mark.parametrize("batches", range(9))
+@virtually
+async def test_a_journal_that_breaks_ends_the_kernel_and_no_effect(batches: int) -> None:
+    journal = Broken(batches)
+    with pytest.raises((DamagedStore, ExceptionGroup)) as raised:
+        await talk_at_once(journal, MANY)
+
+    told: Any = raised.value
+    assert isinstance(told, DamagedStore) or told.split(DamagedStore)[1] is None
+    for number in range(MANY):
+        run = f"run {number}"
+        entries = () if await journal.load(run) is None else await journal.entries(run)
+        assert not any("Failed" in str(one.event) for one in entries)
+
+
+class Forgetful(SlowJournal):
+    """A journal of which nobody can say, now and then, whether it has written something; it has not."""
+
+    async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
+        """See Journal."""
+        if len(self.batches) % 3 == 1:
+            self.batches.append(0)
+            return tuple(Unconfirmed("nobody knows") for _ in batch)
+        return await super().append(batch)
+
+
+@virtually
+async def test_what_was_not_written_with_others_is_written_again() -> None:
+    alone, together = SlowJournal(3), Forgetful(3)
+    await talk_at_once(alone, 1)
+    await talk_at_once(together, MANY)
+
+    assert 0 in together.batches
+    expected = without_times(await alone.entries("run 0"))
+    for number in range(MANY):
+        assert without_times(await together.entries(f"run {number}")) == expected
+
+
+@virtually
+async def test_what_comes_while_an_outcome_is_written_is_taken_after_it() -> None:
+    """Every run is cancelled at another moment; what was begun until then is in the log."""
+    journal = SlowJournal(5)
+
+    async def say(order: Say) -> str:
+        return "a"
+
+    world = World(chatter, handlers=[handle(Say, say)], journal=journal, clock=clock_here())
+    async with open_kernel(world) as kernel, trio.open_nursery() as nursery:
+
+        async def one(number: int) -> None:
+            run = await kernel.start(chatter, Talk(500), id=f"run {number}")
+            await pause(number)
+            await run.cancel("enough")
+            assert (await run.wait_end()).status == "cancelled"
+
+        for number in range(MANY):
+            nursery.start_soon(one, number)
+
+    for number in range(MANY):
+        entries = await journal.entries(f"run {number}")
+        assert [one.seq for one in entries] == [*range(1, len(entries) + 1)]
