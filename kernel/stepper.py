@@ -86,7 +86,7 @@ def step(
         return Rejected(snapshot, signal, f"the snapshot is not one of machine {table.name!r}")
     now = snapshot.at if at is None or at < snapshot.at else at
     pending = snapshot.pending
-    if has_to_wait(snapshot, signal):
+    if pending.parked is not None and has_to_wait(snapshot, signal):
         return Rejected(snapshot, signal, "the run is parked")
     base = _caught_up(snapshot) if pending.deferred and not pending.line else snapshot
     try:

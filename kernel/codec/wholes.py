@@ -103,9 +103,13 @@ class Codec:
 
     def strict(self, shape: Shape, without: str = "") -> Writer:
         """What writes values of a shape, if need be without a field of theirs; it raises Unstorable."""
+        return partial(_written, self.lacking(shape, without))
+
+    def lacking(self, shape: Shape, without: str = "") -> Writer:
+        """The same; but it raises Misfit."""
         if without and isinstance(shape, Record):
-            return partial(_written, self._pair(shape, without)[0])
-        return partial(_written, self.writer(shape))
+            return self._pair(shape, without)[0]
+        return self.writer(shape)
 
     def read(self, shape: Shape, written: Tree, **given: object) -> Any:
         """The value of a tree, which may lack a field that is given. Raises Unreadable if it is not of its shape."""

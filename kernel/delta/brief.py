@@ -105,7 +105,7 @@ class Brief:
         write = self._outcomes.get((flight.form, kind))
         if write is None:
             shape = self._scribe.outcome(flight, flight.id, kind)
-            write = self._scribe.codec.strict(shape, "at")
+            write = self._scribe.codec.lacking(shape, "at")
             self._outcomes[flight.form, kind] = write
         return write(outcome)
 

@@ -106,18 +106,18 @@ class Ledger:
 
     def is_kept(self, write: Write | None) -> bool:
         """Write at once, if that can be done, and few others have something to write; nothing is kept already."""
-        return write is None or isinstance(self._at_once(write), Committed)
-
-    def _at_once(self, write: Write) -> Verdict | None:
+        if write is None:
+            return True
         if self.writers > FEW or self._is_writing or self._waiting:
-            return None
+            return False
         now = self._journal.at_once
-        return now and now(write)
+        return now is not None and type(now(write)) is Committed
 
     async def commit(self, writes: Sequence[Write]) -> tuple[Verdict, ...]:
         """Write, together with whatever else is to be written now: one verdict for each."""
         if self.writers <= FEW and not self._is_writing and not self._waiting:
-            verdict = self._at_once(writes[0]) if len(writes) == 1 else None
+            now = self._journal.at_once if len(writes) == 1 else None
+            verdict = now and now(writes[0])
             if verdict is not None:
                 return (verdict,)
             self._is_writing = True

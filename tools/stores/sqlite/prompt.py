@@ -55,11 +55,11 @@ class Prompt:
 
     def write(self, write: Write) -> Verdict | None:
         """See Journal.at_once."""
+        if not self._waits:
+            return self._write(write)
         if self._left:
             self._left -= 1
             return None
-        if not self._waits:
-            return self._write(write)
         began = self._timer()
         verdict = self._write(write)
         self._took(self._timer() - began)
