@@ -101,6 +101,11 @@ class Pending(Fact, frozen=True):
     parked: Parked | None = None
     line: tuple[InLine, ...] = ()
 
+    @property
+    def is_inert(self) -> bool:
+        """Whether this is a fork that nobody has resumed: its time stands still."""
+        return self.parked is not None and self.parked.since is not None
+
 
 NOTHING_PENDING = Pending()
 
