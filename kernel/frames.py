@@ -63,8 +63,8 @@ def reading(what: str) -> Generator[None]:
         raise Unreadable(f"{what} holds what no run writes: {error!r}") from error
 
 
-def digests_of(entry: Entry) -> tuple[str, ...]:
-    """What an entry says lies beside it, each once."""
+def digests_of(entry: Entry | Checkpoint) -> tuple[str, ...]:
+    """What an entry, or a checkpoint, says lies beside it, each once."""
     return tuple(dict.fromkeys(found.decode() for found in STOWED.findall(entry.body)))
 
 

@@ -8,7 +8,7 @@ Rule 4: what cannot be stored is refused to whoever sends it, answers with it or
 The file is long because a kernel is what people ask everything of, and opening and closing one belong together.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from random import Random
 from time import time_ns
@@ -52,10 +52,12 @@ from detent.kernel.errors import (
 )
 from detent.kernel.exporting import log_of
 from detent.kernel.frames import Frame
+from detent.kernel.importing import bring_in
 from detent.kernel.journal import Journal, MemoryJournal
 from detent.kernel.listing import Listed, ListedStatus, listed, listed_run
 from detent.kernel.policies import seed_of
 from detent.kernel.ports import Chance, Clock, Tap, World
+from detent.kernel.replayer import ForkChoice, fork
 from detent.kernel.runs import Run
 from detent.kernel.scheduler import (
     Engine,
@@ -266,6 +268,29 @@ class Kernel:
         """
         how: Any = {"status": status, "machine": machine, "after": after, "limit": limit}
         return await listed(self._engine.journal, self._shapes, **how)
+
+    # -- runs out of logs
+
+    async def bring_in(self, lines: Iterable[bytes]) -> tuple[str, ...]:
+        """Put all runs of a log into the journal and take them up: their ids. Raises what `bring_in` raises."""
+        self._check_open()
+        with self._engine.clock.hold():
+            runs = await bring_in(self.journal, lines)
+        for run in runs:
+            self._engine.tell(run, Item(takes=-1))
+        return runs
+
+    async def fork(
+        self, run: str, *, at: int, name: str, choices: Mapping[int, ForkChoice] | None = None
+    ) -> Run[Any, Any]:
+        """Another run that begins where a run was after an entry, and does nothing before somebody resumes it.
+
+        `choices` says what becomes of what was in flight, see `fork`. Raises what `fork` and `bring_in` raise.
+        """
+        log = await self.log_of(run)
+        made = fork(log, at, name, choices, of=run, key=self._engine.world.key)
+        await self.bring_in(made.lines())
+        return Run(name, behind=self)
 
     # -- runs whose machine has changed
 

@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 from attrs import define, field, frozen
 
-from detent.kernel.entries import Entry, machine_after
+from detent.kernel.entries import Checkpoint, Entry, machine_after
 from detent.kernel.errors import KernelClosed, NoSuchRun
-from detent.kernel.frames import Frame, digests_of, followed, whole
+from detent.kernel.frames import Frame, digests_of, followed, opened, whole
 from detent.kernel.scheduler import Bell, Engine, Performing
 from detent.kernel.scribe import EMPTY
 from detent.kernel.telling import (
@@ -27,9 +27,10 @@ from detent.kernel.telling import (
     kinds_of,
     tell,
 )
+from detent.kernel.vault import Vault
 from detent.kernel.wire import under
 
-__all__ = ["Chunk", "Gap", "Seen", "Sight", "Watch", "as_written"]
+__all__ = ["Chunk", "Gap", "Seen", "Sight", "Watch", "as_written", "opening_of"]
 
 PAGE = 200  # entries that are read at once
 
@@ -151,6 +152,11 @@ class Watch:
         if self._root is None:
             kinds = await _kinds_at_first(self.engine, self.run)
             self._root = _Followed(self.run, (self.run,), kinds)
+            forked = await opening_of(self.engine, self.run)
+            if forked is not None:
+                beside, made = forked
+                self._root.frame = opened(made, beside, self.engine.world.key)
+                self._root.seq = made.seq
         return self._root
 
     async def _read(self, one: _Followed) -> None:
@@ -247,6 +253,15 @@ async def _kinds(engine: Engine, machine: str, shape: str) -> Kinds:
         return kinds_of(served.table)
     outline = await engine.journal.outline(shape)
     return {} if outline is None else kinds_from(outline)
+
+
+async def opening_of(engine: Engine, run: str) -> tuple[Vault, Checkpoint] | None:
+    """What a fork begins with, and what lies beside it; nothing for any other run."""
+    made = await engine.journal.opening(run)
+    if made is None:
+        return None
+    digests = digests_of(made)
+    return (await engine.journal.beside(digests) if digests else {}), made
 
 
 async def as_written(engine: Engine, entry: Entry) -> Entry:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from attrs import evolve
 
 from detent.kernel.backlog import Backlog
-from detent.kernel.entries import Entry, read_checkpoint
+from detent.kernel.entries import Checkpoint, Entry, read_checkpoint
 from detent.kernel.errors import NoSuchRun, WrongInput
 from detent.kernel.journal.dues import Dues
 from detent.kernel.journal.kept import Kept, Need
@@ -26,6 +26,7 @@ from detent.kernel.journal.protocol import (
     Standing,
     Verdict,
     Write,
+    needs_of,
 )
 from detent.kernel.table import Outline
 from detent.kernel.vault import Beside
@@ -62,6 +63,7 @@ class MemoryJournal:
         self._users: Counter[str] = Counter()
         self._inboxes: dict[str, dict[int, Delivery]] = {}
         self._cells: dict[str, Cell] = {}
+        self._openings: dict[str, Checkpoint] = {}
         self._beside: dict[str, Beside] = {}
         self._outlines: dict[str, Outline] = {}
         self._epochs: dict[str, int] = {}
@@ -120,6 +122,10 @@ class MemoryJournal:
     async def entries(self, run: str, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
         """See Journal."""
         return self._run(run).read(after, limit)
+
+    async def opening(self, run: str) -> Checkpoint | None:
+        """See Journal."""
+        return self._openings.get(run)
 
     async def holds(self, run: str, seq: int, hash: str) -> bool:
         """See Journal."""
@@ -301,6 +307,7 @@ class MemoryJournal:
             kept = self._runs[write.run] = Kept(write.header, self._most_entries)
             if first is not None:
                 kept.opening = (first.seq, first.hash)
+                self._openings[write.run] = read_checkpoint(first.body, first.hash)
             elif write.header.hash:
                 kept.opening = (0, write.header.hash)
         if write.backlog is not None:
@@ -318,11 +325,13 @@ class MemoryJournal:
             self._put(sent)
         for cell in write.cells:
             self._cells[cell.name] = evolve(cell, version=cell.version + 1)
-        self._lay(kept, ((one, kept.head[0]) for one in write.beside))
+        if write.beside:
+            needs = needs_of(write)
+            self._lay(kept, ((one, needs[one.digest]) for one in write.beside))
         self._outlines.update({outline.digest: outline for outline in write.outlines})
         if kept.is_full:
             self._lay(kept, kept.forget())
-            self._clear(kept.needless())
+            self._clear(kept.needless(self._openings.get(write.run)))
         if write.standing is not None:
             self.stand(write.run, write.standing)
         return Committed(*kept.place)
@@ -360,6 +369,7 @@ class MemoryJournal:
         self._clear(self._runs.pop(run).needed(0))
         self._inboxes.pop(run, None)
         self._epochs.pop(run, None)
+        self._openings.pop(run, None)
         for child in self._ended.pop(run, ()):
             self._forget(child)
 

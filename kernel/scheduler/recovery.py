@@ -32,7 +32,7 @@ async def recover(engine: Engine) -> None:
     await rounds.tell(Item, statuses=("ending",))
     await rounds.tell(Item, _was_left, statuses=("parked",))
     await rounds.tell(Item, statuses=("waiting",), held=True)
-    await rounds.tell(_look_for_mail, statuses=DRIVEN, mail=True)
+    await rounds.tell(_look_for_mail, statuses=(*DRIVEN, "inert"), mail=True)
     await rounds.begin()
 
 

@@ -9,6 +9,7 @@ import trio
 from attrs import evolve, frozen
 
 from detent.kernel import (
+    Checkpoint,
     Committed,
     Delivery,
     Entry,
@@ -251,6 +252,21 @@ class CutsBeforeItLooks(Shelved):
         return tuple(one for one in await super().find(**wanted) if one[0] in page)
 
 
+class TakesEveryCheckpointForTheFirst(Shelved):
+    async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
+        verdicts = await super().append(batch)
+        for one in batch:
+            if one.checkpoint is not None and one.run in self._openings:
+                self._openings[one.run] = one.checkpoint
+        return verdicts
+
+
+class BeginsEveryRunLikeAFork(Shelved):
+    async def opening(self, run: str) -> Checkpoint | None:
+        loaded = await self.load(run)
+        return None if loaded is None else loaded.checkpoint
+
+
 # -- who listens
 
 
@@ -304,6 +320,12 @@ class ForgetsUpgrades(Shelved):
         super().take_out()
         for kept in self._runs.values():
             kept.became = None
+
+
+class ForgetsOpenings(Shelved):
+    def take_out(self) -> None:
+        super().take_out()
+        self._openings.clear()
 
 
 class ForgetsCells(Shelved):
@@ -366,6 +388,7 @@ KINDS: dict[str, type[Shelved]] = {
         *(ClaimsTheSameAgain, ReadsOneMore, ReadsFromTheEntryOn, HoldsByNumber),
         *(ReadsTheLatestFirst, IsDueAtOnce, ListsTheDead, ListsWhatWas, FindsInAnyOrder),
         *(CutsBeforeItLooks, TellsOfSends, TellsOfRefusals, TellsNobody, ForgetsEpochs),
+        *(TakesEveryCheckpointForTheFirst, BeginsEveryRunLikeAFork, ForgetsOpenings),
         *(ForgetsTheMail, CountsAnew, ForgetsUpgrades, ForgetsCells, BringsBackWhatWasErased),
     )
 }

@@ -27,6 +27,7 @@ from detent.kernel import (
     On,
     Recorded,
     Recorder,
+    Resumed,
     Returned,
     Secret,
     Signal,
@@ -227,9 +228,15 @@ class Writer:
         return self.now.seq, self.head.hash
 
     def take(self, *signals: tuple[Signal, str | None], at: int = 0, **more: Any) -> Prepared:
-        """Step some signals, each with its key if it has one, into one write. What the machine refuses is left out."""
+        """Step some signals, each with its key if it has one, into one write. What the machine refuses is left out.
+
+        A fork is resumed first, if anything is to happen to it.
+        """
         now, head, made = self.now, self.head, list[Recorded]()
-        for signal, key in signals:
+        first: list[tuple[Signal, str | None]] = []
+        if signals and now.pending.is_inert:
+            first.append((Resumed(), None))
+        for signal, key in (*first, *signals):
             stepped: Stepped[Diary] | None = step(TABLE, now, signal, max(now.at, at))
             while stepped is not None:
                 recorded = RECORDER.record(head, now, stepped, key)
