@@ -5,12 +5,14 @@ Rule 1: a watcher holds nothing up. It reads entries from the journal, a page at
 Rule 2: what handlers emit is not recorded: who is too slow for it gets a Gap that says how much he missed.
 Rule 3: what children do comes too: after the entry that started them, and before the one that heard of their end.
 Rule 4: it ends after the last entry of the run it watches, in every case.
+Rule 5: who watches a run that another process may drive looks at the journal again and again (`pause`).
 """
 
 from collections import deque
 from collections.abc import Iterator
 from typing import TypeAlias
 
+import trio
 from attrs import define, field, frozen
 
 from detent.kernel.entries import Checkpoint, Entry, machine_after
@@ -30,9 +32,12 @@ from detent.kernel.telling import (
 from detent.kernel.vault import Vault
 from detent.kernel.wire import under
 
-__all__ = ["Chunk", "Gap", "Seen", "Sight", "Watch", "as_written", "opening_of"]
+__all__ = ["LOOK", "Chunk", "Gap", "Seen", "Sight", "Watch", "a_while", "as_written", "opening_of"]
 
 PAGE = 200  # entries that are read at once
+LOOK = (
+    0.2  # seconds until a journal is looked at again: as late as a kernel hears of what others send
+)
 
 
 @frozen
@@ -98,6 +103,8 @@ class Watch:
     run: str
     after: int = 0
     buffer: int = 1_000
+    pause: float | None = None
+    """Seconds until it looks again, if nobody rings here when something has happened."""
     _bell: Bell | None = None
     _root: _Followed | None = None
     _ready: deque[Sight] = field(factory=deque[Sight])
@@ -121,7 +128,10 @@ class Watch:
             if not self._ready and not root.is_over:
                 if self.engine.lives.is_closed:
                     raise KernelClosed("the kernel was closed before the run had ended")
-                await bell.wait_beyond(count)
+                if self.pause is None:
+                    await bell.wait_beyond(count)
+                else:
+                    await trio.sleep(self.pause)
         return self._ready.popleft()
 
     async def so_far(self) -> "tuple[Seen, ...]":
@@ -253,6 +263,11 @@ async def _kinds(engine: Engine, machine: str, shape: str) -> Kinds:
         return kinds_of(served.table)
     outline = await engine.journal.outline(shape)
     return {} if outline is None else kinds_from(outline)
+
+
+async def a_while() -> None:
+    """Wait until it is time to look at a journal again."""
+    await trio.sleep(LOOK)
 
 
 async def opening_of(engine: Engine, run: str) -> tuple[Vault, Checkpoint] | None:

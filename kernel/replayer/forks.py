@@ -191,7 +191,12 @@ class _Parent:
         if made != "rerun":
             raise WrongInput(f"{named}: {made!r} is no choice, only 'rerun', 'take', 'doubt'")
         if effect.is_stopping:
-            stopped = {"$": "Stopped", "by": "fork", "started": False, "at": tree(moment(at))}
+            stopped: dict[str, Tree] = {
+                "$": "Stopped",
+                "by": "fork",
+                "started": False,
+                "at": tree(moment(at)),
+            }
             return _arriving(id, stopped)
         return None
 

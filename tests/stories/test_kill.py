@@ -214,7 +214,7 @@ async def check(victims: Victims) -> None:
             await check_run(journal, victims, run, called)
 
 
-async def check_log(run: Visited) -> None:
+async def check_log(run: Visited[Any, Any]) -> None:
     """The log of a run and those inside it is whole, and replays."""
     log = await run.log()
     heads, again = verify_log(log), replay(log, day)

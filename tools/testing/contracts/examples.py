@@ -308,12 +308,15 @@ class WrittenExamples(Bench):
         self.verdicts(journal, second)
         made = forked(fork([*first.lines, *second.lines], 2, "b", key=KEY))
 
+        begins = made.write.checkpoint
+
+        assert begins is not None
         assert self.verdicts(journal, made) == (Committed(*made.writer.after),)
         assert self.drive(journal.load("b")).standing == Standing("inert")
         onward = made.writer.take((Said("y"), None))
         assert onward.write.entries[0].seq == 3
         assert self.verdicts(journal, onward) == (Committed(*onward.writer.after),)
-        assert self.drive(journal.opening("b")).body == made.write.checkpoint.body
+        assert self.drive(journal.opening("b")).body == begins.body
         assert self.drive(journal.opening("a")) is None
         loaded = self.drive(journal.load("b"))
         assert frame_of(loaded, KEY) == SCRIBE.frame(onward.writer.now)
@@ -327,12 +330,14 @@ class WrittenExamples(Bench):
         self.verdicts(journal, made)
         pages = [(Said(str(n) * LONG), None) for n in range(9)]
         onward = made.writer.take((Told("another"), None), *pages, (Wiped(), None))
+        begins = made.write.checkpoint
+        assert begins is not None
         assert onward.write.checkpoint is not None
         self.verdicts(journal, onward)
 
         journal = self.open_again()
 
-        assert self.drive(journal.opening("b")).body == made.write.checkpoint.body
+        assert self.drive(journal.opening("b")).body == begins.body
         lying = self.drive(journal.beside(one.digest for one in made.write.beside))
         assert dict(lying) == {one.digest: one for one in made.write.beside}
         newest = self.drive(journal.load("b")).checkpoint
@@ -345,7 +350,7 @@ class WrittenExamples(Bench):
         later = first.writer.take(*more, (Wiped(), None), (Said("x" * LARGE), None))
         became = (TABLE.shape, "other rules")
         write = evolve(
-            *(first.write,),
+            first.write,
             entries=(*first.write.entries, *later.write.entries),
             checkpoint=later.write.checkpoint,
             standing=Standing("parked", 7),
