@@ -14,6 +14,7 @@ from attrs import define, evolve, field
 
 from detent.kernel.applying import Folding
 from detent.kernel.edits import BadEdit
+from detent.kernel.endings import news
 from detent.kernel.entries import Checkpoint, Entry, Header, chained, machine_after
 from detent.kernel.errors import DamagedLog, RunExists, StoreFailed, Unreadable, WrongInput
 from detent.kernel.frames import MADE_UP, Frame, opened, reading, whole
@@ -34,7 +35,7 @@ from detent.kernel.scribe import EMPTY
 from detent.kernel.standings import awaited, standing_at
 from detent.kernel.table import Outline
 from detent.kernel.vault import Beside, stowed
-from detent.kernel.wire import Tree, spelled
+from detent.kernel.wire import spelled
 
 __all__ = ["bring_in"]
 
@@ -268,14 +269,7 @@ class _Family:
         if above is None or not _is_over(coming.frame) or _is_over(above.frame):
             return
         if coming.run in dict(self._children(above)):
-            failures = end["failures"]
-            ended: dict[str, Tree] = {
-                "$": "Ended",
-                "status": end["status"],
-                "result": end["value"],
-                "problem": failures[0] if failures else None,
-            }
-            yield Delivery(parent, coming.run, {"$happened": [int(id), ended]})
+            yield Delivery(parent, coming.run, {"$happened": [int(id), news(end)]})
 
 
 def _is_over(frame: Frame) -> bool:

@@ -26,6 +26,7 @@ from detent.kernel.decisions import (
     Resumed,
     Signal,
 )
+from detent.kernel.endings import news
 from detent.kernel.errors import AuthorError, CallerError, EndlessFamily, Unstorable
 from detent.kernel.facts import but
 from detent.kernel.flights import Fan, Flight
@@ -225,7 +226,7 @@ class Turn:
         if self._is_over and live.parent is not None and not was_over:
             parent, id = live.parent
             try:
-                ended = _ended(self)
+                ended = news(self.served.recorder.scribe.write_end(self.now.end))
             except Unstorable as error:
                 raise Unwritable(self.items[-1], error) from error
             self.sends.append(Delivery(parent, live.id, {"$happened": [id, ended]}))
@@ -486,17 +487,3 @@ class Turn:
 
 def _order(flight: Flight, id: int) -> object:
     return flight.orders[id - flight.id][1] if isinstance(flight, Fan) else flight.order
-
-
-def _ended(turn: Turn) -> Tree:
-    """What a parent is told of the end of a run."""
-    end = turn.now.end
-    scribe = turn.served.recorder.scribe
-    written: Any = scribe.write_end(end)
-    failures: Any = written["failures"]
-    return {
-        "$": "Ended",
-        "status": written["status"],
-        "result": written["value"],
-        "problem": failures[0] if failures else None,
-    }

@@ -1,4 +1,7 @@
-"""Forks in a kernel: inert until somebody resumes them, and then runs like any other."""
+"""Forks in a kernel: inert until somebody resumes them, and then runs like any other.
+
+The file is long because everything that is done to runs is done to forks, in memory and in a file.
+"""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager

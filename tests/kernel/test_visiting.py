@@ -81,6 +81,7 @@ async def test_who_visits_a_run_sees_all_that_who_drives_it_sees(
         assert await outside.wait_end() == await run.wait_end()
         assert await outside.wait_result() == await run.wait_result()
 
+        await trio.sleep(0.3)
         assert seen == [sight async for sight in run.watch()]
         assert [one async for one in outside.watch(after=2)] == [
             sight async for sight in run.watch(after=2)

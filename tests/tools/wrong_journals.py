@@ -1,4 +1,7 @@
-"""Journals that each break one promise, and stores that do so when they are opened again."""
+"""Journals that each break one promise, and stores that do so when they are opened again.
+
+The file is long because there are many promises.
+"""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
