@@ -305,6 +305,7 @@ def _happened(
         if is_swift(plan, pending) and not backwards:
             return leap(table, snapshot, plan, at, (signal, event, form))
     draft = Draft(table, snapshot, layout, at, backwards)
+    draft.offer(event, form)
     if isinstance(flight, Fan):
         draft.hear(flight, signal.effect - flight.id, event)
     else:

@@ -41,6 +41,7 @@ from detent.kernel.definition import Definition
 from detent.kernel.differences import Difference
 from detent.kernel.errors import (
     AlreadyAnswered,
+    DetentError,
     KernelClosed,
     LineFull,
     NoSuchRun,
@@ -54,7 +55,7 @@ from detent.kernel.exporting import log_of
 from detent.kernel.frames import Frame
 from detent.kernel.importing import bring_in
 from detent.kernel.journal import Journal, MemoryJournal
-from detent.kernel.listing import Listed, ListedStatus, listed, listed_run
+from detent.kernel.listing import Listed, ListedStatus, as_driven, listed, listed_run
 from detent.kernel.policies import seed_of
 from detent.kernel.ports import Chance, Clock, Tap, World
 from detent.kernel.replayer import ForkChoice, fork
@@ -68,6 +69,7 @@ from detent.kernel.scheduler import (
     Reply,
     Served,
     inside,
+    says_closed,
     serve,
     suspend,
 )
@@ -140,7 +142,7 @@ async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["K
                 yield kernel
                 await kernel.close("wait")
             except BaseException as error:
-                if kept.body.cancel_called and not _says_closed(error):
+                if kept.body.cancel_called and not says_closed(error):
                     raise
                 failure = error
                 with kept.closing:
@@ -149,14 +151,6 @@ async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["K
         raise kept.error from failure
     if failure is not None:
         raise failure
-
-
-def _says_closed(error: BaseException) -> bool:
-    """Whether somebody inside was told that the kernel is closed, and nothing else went wrong there."""
-    group: Any = error
-    if isinstance(error, BaseExceptionGroup):
-        return group.split((KernelClosed, trio.Cancelled))[1] is None
-    return isinstance(error, KernelClosed)
 
 
 def visit(
@@ -191,6 +185,11 @@ class Kernel:
     def broken_taps(self) -> tuple[tuple[Tap, Exception], ...]:
         """Taps that have raised, each with its first error. They are shown everything all the same."""
         return tuple(self._engine.onlookers.failures)
+
+    @property
+    def damaged(self) -> Mapping[str, DetentError]:
+        """Runs that this kernel came upon and could not read as they are stored: it leaves them alone, and goes on."""
+        return dict(self._engine.lives.damaged)
 
     async def start(
         self,
@@ -287,8 +286,7 @@ class Kernel:
 
         `choices` says what becomes of what was in flight, see `fork`. Raises what `fork` and `bring_in` raise.
         """
-        log = await self.log_of(run)
-        made = fork(log, at, name, choices, of=run, key=self._engine.world.key)
+        made = fork(await self.log_of(run), at, name, choices, of=run, key=self._engine.world.key)
         await self.bring_in(made.lines())
         return Run(name, behind=self)
 
@@ -393,7 +391,9 @@ class Kernel:
 
     async def listed_of(self, run: str) -> Listed:
         """See Run."""
-        return await listed_run(self._engine.journal, self._shapes, run)
+        listed = await listed_run(self._engine.journal, self._shapes, run)
+        live = self._engine.lives.get(run)
+        return listed if live is None else as_driven(listed, live.standing)
 
     async def questions_of(self, run: str) -> tuple[Question, ...]:
         """See Run."""

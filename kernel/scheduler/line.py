@@ -10,7 +10,7 @@ Rule 3: whatever was delivered is taken out of the inbox in its turn. What canno
 from collections.abc import Sequence
 
 from detent.kernel.decisions import Cancelled, Halted, Resumed, Signal
-from detent.kernel.errors import Unreadable
+from detent.kernel.errors import DamagedStore, Unreadable
 from detent.kernel.journal import Journal
 from detent.kernel.ports import Clock
 from detent.kernel.scheduler.live import Item, Live
@@ -27,7 +27,11 @@ async def fresh(journal: Journal, clock: Clock, live: Live, limit: int) -> Seque
         item = live.line.popleft()
         if item.takes < 0:
             taken = {one.takes for one in items}
-            delivered = await _delivered(journal, live, clock.now())
+            try:
+                delivered = await _delivered(journal, live, clock.now())
+            except DamagedStore:
+                live.line.extendleft(reversed((*items, item)))
+                raise
             waiting = [one for one in delivered if one.takes not in taken]
             items += waiting[:limit]
             if len(waiting) > limit:
