@@ -142,7 +142,7 @@ from detent.kernel.errors import (
 )
 from detent.kernel.facts import Fact, but
 from detent.kernel.flights import Fan, Flight, Ordered
-from detent.kernel.frames import Instant, digests_of, frame_at, instants
+from detent.kernel.frames import Instant, digests_of, frame_at, instants, seals_in
 from detent.kernel.guards import Expression, explain, parse
 from detent.kernel.importing import bring_in
 from detent.kernel.journal import (
@@ -624,6 +624,7 @@ __all__ = [
     "recorded_lines",
     "replay",
     "scribe_of",
+    "seals_in",
     "seed_of",
     "shape_of",
     "snapshot_at",

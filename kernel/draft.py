@@ -260,7 +260,7 @@ class Draft:
                 self._take_if_any(rows, None)
             return
         fan, settled = what
-        bad = [one for one in settled.outcomes if not went_well(one)]
+        bad: list[Event] = [one for one in settled.outcomes if not went_well(one)]
         self.causes = [(one, fan.form) for one in bad if not isinstance(one, Stopped)][:TOLD]
         ladder = self.layout.route((fan.form, Settled), fan.owner)
         if not self._take_if_any(chosen((ladder,), self.data, settled), settled):

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
-from detent.kernel.adopting import answer_later, cancel_later, frame_now, send_later
+from detent.kernel.adopting import answer_later, cancel_later, frame_now, posted, send_later
 from detent.kernel.asking import (
     Question,
     answer_to,
@@ -25,7 +25,7 @@ from detent.kernel.decisions import Halted, Resumed, Signal
 from detent.kernel.errors import AlreadyAnswered, NoSuchRun, RunChanged, StoreFailed, WrongInput
 from detent.kernel.exporting import log_of
 from detent.kernel.frames import Frame
-from detent.kernel.journal import Conflict, Delivery, Journal, Unconfirmed, frame_of
+from detent.kernel.journal import Conflict, Journal, Unconfirmed, frame_of
 from detent.kernel.listing import Listed, ListedStatus, listed, listed_run
 from detent.kernel.ports import Chance, Clock, World
 from detent.kernel.runs import result_of
@@ -97,13 +97,17 @@ class Visitor:
     async def deliver(
         self, served: Served, now: Snapshot[Any], delivery: tuple[str, str, Signal]
     ) -> Receipt:
-        """Put something into the inbox of a run, which was as it is here a moment ago. Raises StoreFailed."""
+        """Put something into the inbox of a run, which was as it is here a moment ago.
+
+        Raises StoreFailed, and WrongInput if it holds a secret and there is no key to seal it with.
+        """
         run, key, signal = delivery
         if now.end is not None and not now.effects:
             is_known = await self.engine.journal.taken(run, key) is not None
             return Receipt("duplicate" if is_known else "rejected")
         written = served.recorder.scribe.write_signal(signal, now.effects)
-        (verdict,) = await self.engine.journal.deliver([Delivery(run, key, written)])
+        letter = posted(self.engine, served.recorder, run, key, written)
+        (verdict,) = await self.engine.journal.deliver([letter])
         if isinstance(verdict, Unconfirmed):
             raise StoreFailed(
                 f"run {run!r}: nobody knows whether it was stored that {key!r} was sent "

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import evolve
 
-from detent.kernel.backlog import Backlog
+from detent.kernel.backlog import ALL, Backlog
 from detent.kernel.entries import Checkpoint, Entry, read_checkpoint
 from detent.kernel.errors import NoSuchRun, WrongInput
 from detent.kernel.journal.dues import Dues
@@ -85,6 +85,8 @@ class MemoryJournal:
         verdicts: dict[str, Verdict] = {}
         for group in groups.values():
             refused = self._refusals(group)
+            for write in () if refused else group:  # others of the group may send to it
+                self._begin(write)
             for write in group:
                 if refused:
                     verdicts[write.run] = refused.get(write.run) or self._conflict(
@@ -298,18 +300,22 @@ class MemoryJournal:
             now[cell.name] = cell.version + 1
         return True
 
-    def _write(self, write: Write) -> Verdict:
+    def _begin(self, write: Write) -> Kept:
+        """The run of a write, begun if it is new, without its entries."""
         kept = self._runs.get(write.run)
-        if kept is None:
-            if write.header is None:  # pragma: no cover - refused before
-                raise NoSuchRun(f"there is no run {write.run!r}")
-            first = write.checkpoint if write.header.origin is not None else None
-            kept = self._runs[write.run] = Kept(write.header, self._most_entries)
-            if first is not None:
-                kept.opening = (first.seq, first.hash)
-                self._openings[write.run] = read_checkpoint(first.body, first.hash)
-            elif write.header.hash:
-                kept.opening = (0, write.header.hash)
+        if kept is not None or write.header is None:
+            return self._runs[write.run]
+        first = write.checkpoint if write.header.origin is not None else None
+        kept = self._runs[write.run] = Kept(write.header, self._most_entries)
+        if first is not None:
+            kept.opening = (first.seq, first.hash)
+            self._openings[write.run] = read_checkpoint(first.body, first.hash)
+        elif write.header.hash:
+            kept.opening = (0, write.header.hash)
+        return kept
+
+    def _write(self, write: Write) -> Verdict:
+        kept = self._begin(write)
         if write.backlog is not None:
             kept.wait(write.backlog)
         if write.later and kept.backlog is not None:
@@ -407,7 +413,8 @@ class MemoryJournal:
     def _put(self, delivery: Delivery) -> None:
         self._delivered += 1
         inbox = self._inboxes.setdefault(delivery.run, {})
-        inbox[self._delivered] = evolve(delivery, number=self._delivered)
+        inbox[self._delivered] = evolve(delivery, number=self._delivered, beside=())
+        self._lay(self._runs[delivery.run], ((one, ALL) for one in delivery.beside))
 
     def _taken(self, run: str, key: str) -> int | None:
         kept = self._runs.get(run)

@@ -64,12 +64,16 @@ class Standing(Fact, frozen=True):
 
 @frozen
 class Delivery:
-    """An event on its way into a run: it waits in the inbox until an entry takes it. Its number is the journal's."""
+    """An event on its way into a run: it waits in the inbox until an entry takes it. Its number is the journal's.
+
+    What of it is sealed lies `beside`, and is kept where what lies beside the run's log is.
+    """
 
     run: str
     key: str
     event: Tree
     number: int = 0
+    beside: tuple[Beside, ...] = field(default=(), eq=False, repr=False)
 
 
 @frozen

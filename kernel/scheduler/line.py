@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from detent.kernel.decisions import Cancelled, Halted, Resumed, Signal
 from detent.kernel.errors import DamagedStore, Unreadable
+from detent.kernel.frames import seals_in
 from detent.kernel.journal import Journal
 from detent.kernel.ports import Clock
 from detent.kernel.scheduler.live import Item, Live
@@ -55,11 +56,13 @@ async def _delivered(journal: Journal, live: Live, now: int) -> list[Item]:
     scribe = live.served.recorder.scribe
     items: list[Item] = []
     for sent in await journal.inbox(live.id):
+        seals = seals_in(sent.event)
+        beside = await journal.beside(seals) if seals else {}
         item = Item(at=now, key=sent.key, takes=sent.number)
         try:
-            item.signal = _from_outside(
-                live, scribe.read_signal(sent.event, live.snapshot.effects, now)
-            )
+            told = live.served.recorder.opened(sent.event, beside) if seals else sent.event
+            signal = scribe.read_signal(told, live.snapshot.effects, now)
+            item.signal = _from_outside(live, signal)
         except Unreadable as error:
             item.note = {"$undelivered": str(error)}
         items.append(item)

@@ -229,7 +229,8 @@ class Turn:
                 ended = news(self.served.recorder.scribe.write_end(self.now.end))
             except Unstorable as error:
                 raise Unwritable(self.items[-1], error) from error
-            self.sends.append(Delivery(parent, live.id, {"$happened": [id, ended]}))
+            told, beside = self.served.recorder.sealed({"$happened": [id, ended]})
+            self.sends.append(Delivery(parent, live.id, told, beside=beside))
         for child in self.births.values():
             child.close()
         if self.later:

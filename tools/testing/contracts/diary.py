@@ -15,6 +15,7 @@ from detent.kernel import (
     Checkpoint,
     Committed,
     Defer,
+    Delivery,
     Effect,
     Event,
     Final,
@@ -70,6 +71,7 @@ __all__ = [
     "done",
     "forked",
     "loaded_writer",
+    "posted",
     "sealed",
 ]
 
@@ -311,6 +313,12 @@ def loaded_writer(loaded: Loaded, epoch: int) -> Writer:
     """Whoever goes on with a run that was loaded."""
     now: Snapshot[Diary] = SCRIBE.snapshot(frame_of(loaded, KEY))
     return Writer(loaded.header.run, epoch, now, Head(loaded.head[1], loaded.unread))
+
+
+def posted(run: str, key: str, event: Event) -> Delivery:
+    """An event on its way into a run, its secrets sealed."""
+    told, beside = RECORDER.sealed(SCRIBE.write_signal(event, ()))
+    return Delivery(run, key, told, beside=beside)
 
 
 def sealed(tree: Any) -> Any:

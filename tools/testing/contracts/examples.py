@@ -26,6 +26,7 @@ from detent.tools.testing.contracts.diary import (
     KEY,
     LARGE,
     LONG,
+    RECORDER,
     SCRIBE,
     TABLE,
     Looked,
@@ -36,6 +37,7 @@ from detent.tools.testing.contracts.diary import (
     begun,
     forked,
     loaded_writer,
+    posted,
     sealed,
 )
 
@@ -386,6 +388,37 @@ class WrittenExamples(Bench):
         assert self.drive(journal.entries("a")) == before
         loaded = self.drive(journal.load("a"))
         assert frame_of(loaded, KEY) == sealed(SCRIBE.frame(made.writer.now))
+
+    def test_what_is_sealed_in_an_inbox_lies_beside_and_can_be_erased(self) -> None:
+        journal, (_,) = self.journal_of("a")
+        first, second = posted("a", "k", Told("my secret")), posted("a", "l", Told("another"))
+
+        assert (
+            self.drive(journal.deliver([first, second]))
+            == (Committed(*begun("a").writer.after),) * 2
+        )
+
+        journal = self.open_again()
+        inbox = self.drive(journal.inbox("a"))
+        assert [(one.key, one.event) for one in inbox] == [("k", first.event), ("l", second.event)]
+        assert "my secret" not in repr(inbox)
+        wanted = [one.digest for one in (*first.beside, *second.beside)]
+        beside = self.drive(journal.beside(wanted))
+        assert dict(beside) == {one.digest: one for one in (*first.beside, *second.beside)}
+        assert SCRIBE.read_signal(RECORDER.opened(inbox[0].event, beside), ()) == Told("my secret")
+        assert self.drive(journal.erase(wanted[:1])) == 1
+        assert list(self.drive(journal.beside(wanted))) == wanted[1:]
+
+    def test_what_is_sealed_in_what_one_run_sends_to_another_lies_beside(self) -> None:
+        journal, (a, _) = self.journal_of("a", "b")
+        sent = posted("b", "k", Told("my secret"))
+
+        self.verdicts(journal, a.take((Said("x"), None), sends=(sent,)))
+
+        (waiting,) = self.drive(journal.inbox("b"))
+        assert waiting.event == sent.event
+        (one,) = sent.beside
+        assert dict(self.drive(journal.beside([one.digest]))) == {one.digest: one}
 
     def test_what_is_read_back_shows_nothing_that_was_sealed(self) -> None:
         journal, (writer,) = self.journal_of("a")

@@ -257,7 +257,8 @@ class Model:
         self.outlines.update((one.digest, one) for one in write.outlines)
 
     def _send(self, delivery: Delivery) -> None:
-        self.boxes.setdefault(delivery.run, []).append(delivery)
+        self.boxes.setdefault(delivery.run, []).append(evolve(delivery, beside=()))
+        self.beside.update((one.digest, one) for one in delivery.beside)
         self.keys[delivery.run, delivery.key] = 0
 
 
