@@ -5,7 +5,7 @@ from typing import Any
 from attrs import frozen
 
 from detent import Call, Each, Effect, Event, Final, Machine, On, Spawn, State
-from detent.kernel import End, Problem, walk
+from detent.kernel import End, Ended, Happened, Problem, walk
 
 
 @frozen
@@ -83,7 +83,7 @@ def test_what_no_row_takes_is_told_with_what_it_was() -> None:
 
 
 def test_a_child_that_has_failed_tells_its_own_problem() -> None:
-    end = ended(child, On(child.ended, to="bad"), then=[child.ended("failed", problem=LOST)])
+    end = ended(child, On(child.ended, to="bad"), then=[Happened(1, Ended("failed", None, LOST))])
 
     assert end.failures == (LOST,)
 

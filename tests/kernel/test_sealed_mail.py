@@ -11,7 +11,7 @@ import trio
 from attrs import evolve, frozen
 
 from detent import Event, Final, Machine, On, Spawn, State, Wait, WrongInput, visit
-from detent.kernel import Journal, Key, Secret
+from detent.kernel import Journal, Key, Secret, seals_in
 from detent.tools.stores import SQLite
 from detent.tools.testing.virtual import virtually
 from tests.kernel.scheduler.toys import SlowJournal, clock_here, opened, pause, told
@@ -53,7 +53,7 @@ listening: Machine[Ear, Ear, Ear] = Machine(
     Final("done"),
     data=Ear,
 )
-child = Spawn(listening, lambda ear: Ear(), name="child")
+child: Spawn[Ear, Ear] = Spawn(listening, lambda ear: Ear(), name="child")
 parent: Machine[Ear, Ear, Ear] = Machine(
     "parent",
     State("s", On(child.ended, to="done", update=Ear.learn), do=child),
@@ -148,7 +148,7 @@ async def test_what_was_erased_before_it_was_taken_is_noted() -> None:
     await left(journal)
     await outside(journal, listening).send(Told("psst"), key="k")
     (waiting,) = await journal.inbox("r")
-    await journal.erase([waiting.event["text"]["$sealed"]])
+    await journal.erase(seals_in(waiting.event))
 
     async with opened(listening, journal=journal, key=KEY) as kernel:
         await pause(30)

@@ -2,6 +2,7 @@
 
 Rule 1: what is done to a run, and how the world behaves, is drawn before; only where the kernel dies differs.
 Rule 2: what is checked is read off the journal, and off what the world saw.
+Rule 3: whoever asks the world whether something was done is told the truth.
 """
 
 from collections.abc import Sequence
@@ -99,6 +100,7 @@ class Cut:
     scene: Scene
     crash_at: tuple[int, Moment] | None = None
     begun: set[str] = field(factory=set[str])
+    done: set[str] = field(factory=set[str])
     calls: list[str] = field(factory=list[str])
     wrong: list[str] = field(factory=list[str])
     acknowledged: set[str] = field(factory=set[str])
@@ -155,18 +157,23 @@ class Cut:
 
     def _handled(self, effect: Any, recovery: str) -> Handled:
         async def perform(order: Any, context: Context) -> Any:
-            return await self._perform(effect, recovery == "at_most_once", context)
+            return await self._perform(effect, recovery, context)
 
         async def query(order: Any, context: Context) -> Any:
+            await trio.sleep(0.1)
+            if context.key not in self.done:
+                raise Fails("it was not done")
             return self.scene.given[effect]
 
         return handle(effect, perform, query=query if recovery == "reconcilable" else None)
 
-    async def _perform(self, effect: type[Any], is_once: bool, context: Context) -> Any:
+    async def _perform(self, effect: type[Any], recovery: str, context: Context) -> Any:
         """Give what is given, fail, or raise, after some time: the same for the same attempt of the same effect."""
         key = context.key
-        if is_once and key in self.begun:
+        if recovery == "at_most_once" and key in self.begun:
             self.wrong.append(f"{key} is begun twice")
+        if recovery == "reconcilable" and key in self.done:
+            self.wrong.append(f"{key} is begun, and somebody could have known that it was done")
         self.begun.add(key)
         self.calls.append(key)
         journal = self.simulator.journal
@@ -181,6 +188,8 @@ class Cut:
         if ending == "surely not":
             self.begun.discard(key)
             raise Fails("surely not")
+        if ending == "value" or chance.random() < 0.5:
+            self.done.add(key)
         if ending == "raises":
             raise OSError("the line is dead")
         return self.scene.given[effect]
