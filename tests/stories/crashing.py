@@ -22,6 +22,7 @@ from detent.kernel import (
     Event,
     Fails,
     Handled,
+    Journal,
     Kernel,
     Limiter,
     Limits,
@@ -35,6 +36,7 @@ from detent.kernel import (
     shape_of,
     verify_log,
 )
+from detent.tools.stores import SQLite
 from detent.tools.testing import machines, values, walk_key
 from detent.tools.testing.drawing import Draw
 from detent.tools.testing.faults import Moment
@@ -99,6 +101,7 @@ class Cut:
 
     scene: Scene
     crash_at: tuple[int, Moment] | None = None
+    store: SQLite | None = None
     begun: set[str] = field(factory=set[str])
     done: set[str] = field(factory=set[str])
     calls: list[str] = field(factory=list[str])
@@ -109,7 +112,7 @@ class Cut:
     simulator: Simulator = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.simulator = Simulator(self.scene.seed, crash_at=self.crash_at)
+        self.simulator = Simulator(self.scene.seed, crash_at=self.crash_at, store=self.store)
 
     def play(self) -> "Cut":
         """Play it to its end."""
@@ -208,8 +211,13 @@ class Cut:
 
     async def _logs(self) -> dict[str, Sequence[bytes]]:
         """All runs that are stored, as logs. All of them have ended."""
+        if self.store is None:
+            return await self._logs_in(self.simulator.journal)
+        async with self.store.read() as journal:
+            return await self._logs_in(journal)
+
+    async def _logs_in(self, journal: Journal) -> dict[str, Sequence[bytes]]:
         logs: dict[str, Sequence[bytes]] = {}
-        journal = self.simulator.journal
         for run, standing in await journal.find(limit=ALL):
             loaded = await journal.load(run)
             assert loaded is not None
@@ -222,6 +230,6 @@ class Cut:
             logs[run] = tuple(stored_lines(recorder, loaded.header, entries, beside))
         return logs
 
-    def cut(self, number: int, moment: Moment) -> "Cut":
-        """The same, cut at another commit."""
-        return Cut(self.scene, (number, moment))
+    def cut(self, number: int, moment: Moment, store: SQLite | None = None) -> "Cut":
+        """The same, cut at another commit, perhaps in a file."""
+        return Cut(self.scene, (number, moment), store)
