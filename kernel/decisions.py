@@ -196,7 +196,7 @@ _WHOLE: Mapping[type, Callable[[Any], bool]] = {
     AttemptFailed: lambda one: _is_count(one.attempt, 1) and _is_chance(one.chance),
     Abandoned: lambda one: _is_count(one.effect, 1),
     Halted: lambda one: one.status in get_args(HaltStatus) and _are_words(one.reason),
-    Parked: lambda one: _is_mistake(one) and _is_count(one.entry, 0) and one.since is None,
+    Parked: lambda one: _is_mistake(one) and type(one.entry) is int and one.since is None,
     Queued: lambda one: True,
     Resumed: lambda one: type(one.skip) is bool,
     Broke: _is_mistake,

@@ -59,7 +59,10 @@ class Kept:
 
 @frozen
 class InLine:
-    """Something that happened while the run was parked, and the entry that put it here."""
+    """Something that happened while the run was parked, and the entry that put it here.
+
+    What arrives first in a fork was put here by none: such have numbers below zero.
+    """
 
     signal: Signal
     seq: int

@@ -106,7 +106,7 @@ def _check_each(each: Each[Any, Any], notes: Notes, place: str) -> None:
 def _check_orders(each: Each[Any, Any], notes: Notes, place: str) -> None:
     """Note orders that no form of an Each has made, as far as its maker says of which class they are."""
     item = _item(returns(each.make))
-    kind = get_origin(item) or item
+    kind: Any = get_origin(item) or item
     effects = [form.effect for form in each.forms if isinstance(form, Call)]
     if kind is Any or not isinstance(kind, type) or not all(map(_is_effect, effects)):
         return

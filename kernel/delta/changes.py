@@ -355,14 +355,8 @@ def _behind(old: list[Tree], new: list[Tree]) -> Edit:
 
 
 def _in_line(write: Callable[[InLine], Tree], old: InLine, new: InLine) -> Edit:
-    """The edit of one place in the line. An entry puts only one thing there; a fork begins with several outcomes."""
-    return None if (old.seq, _about(old)) == (new.seq, _about(new)) else [write(new)]
-
-
-def _about(waiting: InLine) -> int:
-    """The effect that something in the line is an outcome of."""
-    effect: int = getattr(waiting.signal, "effect", 0)
-    return effect
+    """The edit of one place in the line: an entry puts only one thing there."""
+    return None if old.seq == new.seq else [write(new)]
 
 
 def _timers(known: dict[int, Timer], timers: tuple[Timer, ...]) -> tuple[Edit, int]:

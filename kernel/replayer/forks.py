@@ -265,11 +265,10 @@ def _moved(frame: Frame, at: int) -> Frame:
         ]
         for id, (owner, form, ordered, what, *more) in parts["effects"].items()
     }
-    moved = {**frame, "at": at, "timers": timers, "effects": effects}
-    if (
-        parts.get("parked", {}).get("since") is not None
-    ):  # the fork of a fork: its time has stood still already
-        moved["parked"] = {**parts["parked"], "since": parts["parked"]["since"] + late}
+    moved: Frame = {**frame, "at": at, "timers": timers, "effects": effects}
+    parked = parts.get("parked", {})
+    if "since" in parked:  # the fork of a fork: its time has stood still already
+        moved["parked"] = {**parked, "since": parked["since"] + late}
     return moved
 
 
@@ -280,7 +279,9 @@ def _laid_down(frame: Frame, arriving: Iterable[Tree], again: set[int]) -> Frame
     waits = {"place": "", "role": "fork", "callable": "", "problem": INERT, "entry": 0}
     parked = {"since": frame["at"], **parts.get("parked", {})}
     since = parked.pop("since")
-    line = [*parts.get("line", ()), *([one, frame["seq"]] for one in arriving)]
+    line = list(parts.get("line", ()))
+    last = min([0, *(seq for _, seq in line)])  # of a fork's fork: what arrived in that one
+    line += [[one, last - place] for place, one in enumerate(arriving, 1)]
     rest: dict[str, Tree] = {
         **{key: parts[key] for key in ("abandoned", "halted") if key in parts},
         "parked": {**(parked or waits), "since": since},

@@ -30,7 +30,7 @@ def alike(instants: Iterable[Instant]) -> Iterator[Instant]:
         if instant.entry is not None and _is_of_forks(instant.entry.event, before):
             left_out.append(instant.entry.seq)
         else:
-            yield evolve(instant, frame=_grown(instant.frame, origin.seq, left_out))
+            yield evolve(instant, frame=_grown(instant.frame, left_out))
         before = instant.frame
 
 
@@ -52,27 +52,24 @@ def _held(frame: Any) -> Iterator[int]:
                 yield int(first) + int(place)
 
 
-def _grown(frame: Any, origin: int, left_out: list[int]) -> Frame:
+def _grown(frame: Any, left_out: list[int]) -> Frame:
     """A frame in which nothing is held for the fork, nothing of it arrives, and entries have their parent's numbers."""
 
     def number(seq: int) -> int:
         return seq - sum(one <= seq for one in left_out)
 
-    parts = {**frame, "seq": number(frame["seq"])}
+    parts: Frame = {**frame, "seq": number(frame["seq"])}
     parts["effects"] = {id: _begun(effect) for id, effect in frame["effects"].items()}
     parts["deferred"] = [[event, number(seq)] for event, seq in frame["deferred"]]
     parked = {key: one for key, one in frame.get("parked", {}).items() if key != "since"}
-    if parked.get("role") == FORK:
-        parked = {}
-    broke = parked and parked["entry"] == origin
-    waiting = [
-        one
-        for one in frame.get("line", ())
-        if one[1] != origin or (broke and one == frame["line"][0])
-    ]
-    line = [[signal, number(seq)] for signal, seq in waiting]
-    rest = {key: value for key, value in (("parked", parked), ("line", line)) if value}
-    return {key: part for key, part in parts.items() if key not in ("parked", "line")} | rest
+    line = [one for one in frame.get("line", ()) if one[1] > 0]
+    for key in ("parked", "line"):
+        parts.pop(key, None)
+    if parked and parked["role"] != FORK:
+        parts["parked"] = {**parked, "entry": number(parked["entry"])}
+    if line:
+        parts["line"] = [[signal, number(seq)] for signal, seq in line]
+    return parts
 
 
 def _begun(effect: Any) -> Tree:

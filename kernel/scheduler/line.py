@@ -16,6 +16,7 @@ from detent.kernel.journal import Journal
 from detent.kernel.ports import Clock
 from detent.kernel.scheduler.live import Item, Live
 from detent.kernel.signals import Event, Happened, Receipt
+from detent.kernel.vault import Vault
 
 __all__ = ["fresh"]
 
@@ -57,7 +58,7 @@ async def _delivered(journal: Journal, live: Live, now: int) -> list[Item]:
     items: list[Item] = []
     for sent in await journal.inbox(live.id):
         seals = seals_in(sent.event)
-        beside = await journal.beside(seals) if seals else {}
+        beside: Vault = await journal.beside(seals) if seals else {}
         item = Item(at=now, key=sent.key, takes=sent.number)
         try:
             told = live.served.recorder.opened(sent.event, beside) if seals else sent.event
