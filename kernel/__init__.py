@@ -24,8 +24,8 @@ floors, and each imports only from those below it. The file is long because it i
     frames
     replayer, backlog, telling
     journal, upgrades
-    listing, ports
-    scheduler
+    listing, ports, standings
+    importing, scheduler
     asking, watching
     runs, adopting, batches, exporting
     visitor
@@ -142,8 +142,9 @@ from detent.kernel.errors import (
 )
 from detent.kernel.facts import Fact, but
 from detent.kernel.flights import Fan, Flight, Ordered
-from detent.kernel.frames import Instant, digests_of, frame_at, instants
+from detent.kernel.frames import Instant, digests_of, frame_at, instants, seals_in
 from detent.kernel.guards import Expression, explain, parse
+from detent.kernel.importing import bring_in
 from detent.kernel.journal import (
     Cell,
     Committed,
@@ -160,6 +161,7 @@ from detent.kernel.journal import (
     Verdict,
     Write,
     frame_of,
+    needs_of,
     standing_of,
 )
 from detent.kernel.listing import Listed, ListedStatus
@@ -572,6 +574,7 @@ __all__ = [
     "assign",
     "batch_of",
     "begin",
+    "bring_in",
     "but",
     "canonical",
     "chained",
@@ -603,6 +606,7 @@ __all__ = [
     "kinds_of",
     "linked",
     "log_lines",
+    "needs_of",
     "new_id",
     "normal",
     "now",
@@ -620,6 +624,7 @@ __all__ = [
     "recorded_lines",
     "replay",
     "scribe_of",
+    "seals_in",
     "seed_of",
     "shape_of",
     "snapshot_at",

@@ -23,13 +23,14 @@ from detent.kernel.errors import (
 )
 from detent.kernel.frames import Frame
 from detent.kernel.journal import Committed, Delivery, Loaded, RunStatus, Write, frame_of
-from detent.kernel.recorder import Head, Recorded
+from detent.kernel.recorder import Head, Recorded, Recorder
 from detent.kernel.scheduler import Engine, Item, Served, standing
 from detent.kernel.signals import Event, Receipt, Returned
 from detent.kernel.snapshot import Status
 from detent.kernel.telling import find, kinds_from
 from detent.kernel.upgrades import Former, Migration, Obstacle, Upgrade, migrated
 from detent.kernel.values import moment
+from detent.kernel.vault import has_secrets
 from detent.kernel.wire import Tree
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "changes_of",
     "frame_now",
     "obstacles_of",
+    "posted",
     "send_later",
 ]
 
@@ -72,7 +74,7 @@ async def send_later(engine: Engine, changed: RunChanged, key: str, event: Event
         written = scribe.write_signal(event, ())
     except Unstorable as error:
         raise WrongInput(f"run {changed.run!r}: {error}") from None
-    return await _left_for(engine, changed.run, key, written)
+    return await _left_for(engine, changed, key, written)
 
 
 async def answer_later(
@@ -100,14 +102,14 @@ async def answer_later(
         written = served.recorder.scribe.codec.write(way.returns, outcome)
     except Unstorable as error:
         raise WrongInput(f"{where}: {error}") from None
-    return await _left_for(engine, changed.run, key, {"$happened": [wait, written]})
+    return await _left_for(engine, changed, key, {"$happened": [wait, written]})
 
 
 async def cancel_later(engine: Engine, changed: RunChanged, key: str, reason: str) -> Status:
     """Leave word that a run is to end; the status that it has until then."""
     scribe = engine.served[changed.machine].recorder.scribe
     written = scribe.write_signal(Halted("cancelled", reason), ())
-    await _left_for(engine, changed.run, key, written)
+    await _left_for(engine, changed, key, written)
     frame: Any = await frame_now(engine, changed.run)
     if frame["end"] is None:
         return "parked" if "parked" in frame else "ending" if "halted" in frame else "running"
@@ -115,13 +117,25 @@ async def cancel_later(engine: Engine, changed: RunChanged, key: str, reason: st
     return status
 
 
-async def _left_for(engine: Engine, run: str, key: str, event: Tree) -> Receipt:
+def posted(engine: Engine, recorder: Recorder, run: str, key: str, event: Tree) -> Delivery:
+    """What is left in the inbox of a run, its secrets sealed. Raises WrongInput if a visitor has no key for them."""
+    told, beside = recorder.sealed(event)
+    if not engine.is_open and has_secrets(told):
+        raise WrongInput(
+            f"run {run!r}: what is sent to it holds something to seal ({recorder.unsealed}), and "
+            "there is no key for it: visit(..., key=Key(...))"
+        )
+    return Delivery(run, key, told, beside=beside)
+
+
+async def _left_for(engine: Engine, changed: RunChanged, key: str, event: Tree) -> Receipt:
     """Leave something in the inbox of a run."""
+    run, recorder = changed.run, engine.served[changed.machine].recorder
     frame = await frame_now(engine, run)
     if frame["end"] is not None and not frame["effects"]:
         known = await engine.journal.taken(run, key)
         return Receipt("rejected" if known is None else "duplicate")
-    (verdict,) = await engine.journal.deliver([Delivery(run, key, event)])
+    (verdict,) = await engine.journal.deliver([posted(engine, recorder, run, key, event)])
     return Receipt("stored" if isinstance(verdict, Committed) else "duplicate")
 
 

@@ -20,7 +20,7 @@ from detent.kernel.edits import (
 from detent.kernel.values import moment, tree
 from detent.kernel.wire import Tree, spelled, under
 
-__all__ = ["Folding", "applied", "dated", "may_refer", "ordered_in", "unfolded"]
+__all__ = ["SELDOM", "Folding", "applied", "dated", "may_refer", "ordered_in", "unfolded"]
 
 LATE = ("effects", "end")
 """Parts of a frame that may point into the data, as it is after the entry."""

@@ -62,6 +62,17 @@ class Here:
         """What the run has under way."""
         return self.snapshot.pending
 
+    def awake(self) -> "Here":
+        """The same for a run whose time goes on: of a fork everything waits for as long as it had left."""
+        parked = self.pending.parked
+        if parked is None or parked.since is None:
+            return self
+        late = self.at - parked.since
+        timers = tuple(evolve(one, due=one.due + late) for one in self.pending.timers)
+        effects = tuple(one.later(late) for one in self.pending.effects)
+        pending = but(self.pending, timers=timers, effects=effects)
+        return evolve(self, snapshot=but(self.snapshot, pending=pending))
+
     def draft(self) -> Draft:
         """A macrostep that begins."""
         return Draft(self.table, self.snapshot, self.layout, self.at, self.backwards)
@@ -241,7 +252,7 @@ def _broke(here: Here, signal: Broke) -> Stepped[Any]:
 
 def _cleared(here: Here, timer: Timer | None) -> Draft:
     """A macrostep of a run for which nothing waits any more."""
-    draft = here.draft()
+    draft = here.awake().draft()
     draft.parked, draft.line = None, ()
     if timer is not None:
         draft.drop_timer(timer)
@@ -325,10 +336,11 @@ def _queued(here: Here, signal: Queued) -> Stepped[Any]:
 
 
 def _resumed(here: Here, signal: Resumed) -> Stepped[Any]:
-    pending = here.pending
-    parked = pending.parked
+    parked = here.pending.parked
     if parked is None:
         return here.refuse(signal, "the run is not parked")
+    here = here.awake()
+    pending = here.pending
     line = pending.line
     if not signal.skip:
         return here.note(signal, but(pending, parked=None))

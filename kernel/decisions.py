@@ -112,6 +112,7 @@ class Parked:
     """The author's code broke: nothing is stepped until it is mended. `signal` is what broke it.
 
     Without a signal it is one that waits already: that of `entry`, or else the oldest in the line, or a deferred event.
+    `since` is said of a fork that nobody has resumed, and is not decided: its time has stood still since then.
     """
 
     place: str
@@ -120,6 +121,7 @@ class Parked:
     problem: Problem
     signal: "Signal | None" = None
     entry: int = 0
+    since: int | None = None
 
 
 @frozen
@@ -194,7 +196,7 @@ _WHOLE: Mapping[type, Callable[[Any], bool]] = {
     AttemptFailed: lambda one: _is_count(one.attempt, 1) and _is_chance(one.chance),
     Abandoned: lambda one: _is_count(one.effect, 1),
     Halted: lambda one: one.status in get_args(HaltStatus) and _are_words(one.reason),
-    Parked: lambda one: _is_mistake(one) and _is_count(one.entry, 0),
+    Parked: lambda one: _is_mistake(one) and type(one.entry) is int and one.since is None,
     Queued: lambda one: True,
     Resumed: lambda one: type(one.skip) is bool,
     Broke: _is_mistake,

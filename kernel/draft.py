@@ -8,6 +8,7 @@ Rule 4: while a run compensates, only the states that do so have anything under 
         more, it ends as what halted it says.
 Rule 5: a run that has come to an end of its own lets its background come to an outcome; one that was cut short, or has
         failed, stops everything.
+Rule 6: a run that fails by what came of an effect says what that was.
 """
 
 from typing import Any
@@ -37,6 +38,7 @@ from detent.kernel.values import moment
 __all__ = ["Draft"]
 
 MICRO = 1_000_000
+TOLD = 10  # outcomes of an Each that are told as the reason of an end: there may be ten thousand
 
 
 class Draft:
@@ -50,6 +52,7 @@ class Draft:
         "at",
         "backwards",
         "before",
+        "causes",
         "count",
         "data",
         "doubts",
@@ -99,6 +102,7 @@ class Draft:
         self.alone: tuple[tuple[str, ...], ...] = ()
         self.ordered: list[Ordered] = []
         self.stopped: list[int] = []
+        self.causes: list[tuple[Event, str]] = []
 
     def take(self, rows: Ladder, event: object) -> None:
         """Take rows that were chosen: one microstep."""
@@ -147,6 +151,7 @@ class Draft:
         if self.halted is not None:
             self._compensate(self.halted)
         if self.end is not None:
+            self._blame(self.end)
             self._close(self.end)
         if self.line:
             self.line = tuple(one for one in self.line if self._may_come(one))
@@ -175,6 +180,17 @@ class Draft:
     def fail(self, problem: Problem) -> None:
         """End the run: something happened that it has no answer to."""
         self.end = End("failed", None, (problem,))
+
+    def offer(self, event: Event, form: str) -> None:
+        """An outcome is about to be offered: if the run fails by it, that is why."""
+        if not went_well(event):
+            self.causes.append((event, form))
+
+    def _blame(self, end: End) -> None:
+        """Tell by what a run has failed."""
+        if self.causes and end.status == "failed" and self.before.end is None:
+            why = tuple(problem_of(event, form) for event, form in self.causes)
+            self.end = evolve(end, failures=(*end.failures, *why))
 
     def drop(self, found: Flight) -> None:
         """An effect is no longer in flight."""
@@ -244,6 +260,8 @@ class Draft:
                 self._take_if_any(rows, None)
             return
         fan, settled = what
+        bad: list[Event] = [one for one in settled.outcomes if not went_well(one)]
+        self.causes = [(one, fan.form) for one in bad if not isinstance(one, Stopped)][:TOLD]
         ladder = self.layout.route((fan.form, Settled), fan.owner)
         if not self._take_if_any(chosen((ladder,), self.data, settled), settled):
             self.fail(unhandled(fan.owner, fan.form, settled))

@@ -9,8 +9,9 @@ from detent.kernel.decisions import Broke, Halted, Parked
 from detent.kernel.definition import outcome_name, snake
 from detent.kernel.signals import Ended, Event, Failed, Failure, Problem, Returned
 from detent.kernel.steps import Bug
+from detent.kernel.wire import Tree
 
-__all__ = ["CUT", "UNFINISHED", "broken", "halting", "problem_of", "unhandled", "went_well"]
+__all__ = ["CUT", "UNFINISHED", "broken", "halting", "news", "problem_of", "unhandled", "went_well"]
 
 GOOD_ENDS = ("completed", "completed_with_failures", "stopped")
 
@@ -44,6 +45,17 @@ def unhandled(owner: str, form: str, event: Event) -> Problem:
     what = outcome_name(form, type(event))
     where = f"state {owner!r}" if owner else "the machine"
     return Problem("unhandled", f"no row of {where} takes {what}")
+
+
+def news(written: Any) -> dict[str, Tree]:
+    """What a parent is told of the end of a run, as it stands in its frame."""
+    failures: Any = written["failures"]
+    return {
+        "$": "Ended",
+        "status": written["status"],
+        "result": written["value"],
+        "problem": failures[0] if failures else None,
+    }
 
 
 def broken(mistake: Mistake) -> Problem:

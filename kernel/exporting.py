@@ -9,18 +9,24 @@ from collections.abc import Iterable, Mapping
 from detent.kernel.entries import Entry, machine_after
 from detent.kernel.errors import WrongInput
 from detent.kernel.frames import digests_of
-from detent.kernel.runlog import beside_line, entry_line, header_line, outline_line
+from detent.kernel.runlog import (
+    beside_line,
+    checkpoint_line,
+    entry_line,
+    header_line,
+    outline_line,
+)
 from detent.kernel.scheduler import Engine
 from detent.kernel.vault import Beside
-from detent.kernel.watching import Watch
+from detent.kernel.watching import Watch, opening_of
 
 __all__ = ["log_of"]
 
 
 async def log_of(engine: Engine, run: str) -> tuple[bytes, ...]:
     """The lines of a run and of those inside it, until now. Raises WrongInput if there is no key for what is secret."""
-    lines: list[bytes] = []
-    begun: set[str] = set()
+    lines = await _opening(engine, run)
+    begun = {run}
     for one in await Watch(engine, run).so_far():
         if one.run not in begun:
             begun.add(one.run)
@@ -38,7 +44,13 @@ async def _opening(engine: Engine, run: str) -> list[bytes]:
     secret = "" if served is None else served.recorder.unsealed
     if secret:
         raise WrongInput(f"{secret} of machine {header.machine!r} is sealed: give World a key")
-    return [header_line(header), *await _outlines(engine, (header.shape, header.rules))]
+    lines = [header_line(header), *await _outlines(engine, (header.shape, header.rules))]
+    forked = await opening_of(engine, run)
+    if forked is not None:
+        beside, made = forked
+        lines += map(beside_line, beside.values())
+        lines.append(checkpoint_line(run, made))
+    return lines
 
 
 async def _became(engine: Engine, entry: Entry) -> list[bytes]:

@@ -56,6 +56,10 @@ class Ordered(Fact, frozen=True):
         """The effect when effects, by id, have come so far."""
         return but(self, life=lives.get(self.id, self.life))
 
+    def later(self, late: int) -> "Ordered":
+        """The effect as it would be if it had been ordered so much later."""
+        return but(self, at=self.at + late, life=_later(self.life, late))
+
     def stop(self, unsent: frozenset[int]) -> "tuple[Ordered | None, tuple[int, ...]]":
         """The effect once its state was left, and what the world is asked to stop. What is held never ran."""
         if self.id in unsent or self.life.held:
@@ -119,6 +123,11 @@ class Fan(Fact, frozen=True):
         every = {**self.lives, **own}
         kept = {index: life for index, life in every.items() if life != STARTED}
         return but(self, lives=FrozenMap(kept))
+
+    def later(self, late: int) -> "Fan":
+        """The fan as it would be if its effects had been ordered so much later."""
+        lives = {index: _later(life, late) for index, life in self.lives.items()}
+        return but(self, at=self.at + late, lives=FrozenMap(lives))
 
     def under_way(self) -> tuple[int, ...]:
         """The orders that were begun and have no outcome yet."""
@@ -204,3 +213,8 @@ class Fan(Fact, frozen=True):
 
 
 Flight: TypeAlias = Ordered | Fan
+
+
+def _later(life: Life, late: int) -> Life:
+    """How far an effect has come that is held for as long as before."""
+    return Life(life.attempt, life.held, life.until + late) if life.until else life

@@ -18,7 +18,7 @@ from detent.kernel.facts import but
 from detent.kernel.runlog import read_log
 from detent.kernel.scribe import EMPTY
 from detent.kernel.vault import Key, Vault, restored
-from detent.kernel.wire import Tree
+from detent.kernel.wire import Tree, spelled
 
 __all__ = [
     "MADE_UP",
@@ -31,6 +31,7 @@ __all__ = [
     "instants",
     "opened",
     "reading",
+    "seals_in",
     "whole",
 ]
 
@@ -63,9 +64,14 @@ def reading(what: str) -> Generator[None]:
         raise Unreadable(f"{what} holds what no run writes: {error!r}") from error
 
 
-def digests_of(entry: Entry) -> tuple[str, ...]:
-    """What an entry says lies beside it, each once."""
+def digests_of(entry: Entry | Checkpoint) -> tuple[str, ...]:
+    """What an entry, or a checkpoint, says lies beside it, each once."""
     return tuple(dict.fromkeys(found.decode() for found in STOWED.findall(entry.body)))
+
+
+def seals_in(written: Tree) -> tuple[str, ...]:
+    """The digests of what lies beside a tree."""
+    return tuple(dict.fromkeys(found.decode() for found in STOWED.findall(spelled(written))))
 
 
 def whole(entry: Entry, beside: Vault, key: Key | None = None) -> Entry:

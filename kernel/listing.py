@@ -9,12 +9,12 @@ Rule 3: a run that waits says so, also if what it waits for is stuck: then it na
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from detent.kernel.errors import NoSuchRun, WrongInput
 from detent.kernel.journal import Journal, RunStatus, Standing
 
-__all__ = ["Listed", "ListedStatus", "listed", "listed_run"]
+__all__ = ["Listed", "ListedStatus", "as_driven", "listed", "listed_run"]
 
 ListedStatus: TypeAlias = RunStatus | Literal["no_machine"]
 """How a run is, as who lists it sees it."""
@@ -74,6 +74,11 @@ async def listed_run(journal: Journal, served: Mapping[str, str], run: str) -> L
         raise NoSuchRun(f"there is no run {run!r}")
     its = (loaded.header.machine, loaded.digests[0])
     return await _one(journal, served, run, loaded.standing, its)
+
+
+def as_driven(listed: Listed, stands: Standing | None) -> Listed:
+    """A run as who drives it knows it: what is stored may be a moment ahead of what can be asked of it."""
+    return listed if stands is None else evolve(listed, status=stands.status, due=stands.due)
 
 
 async def _wanted(

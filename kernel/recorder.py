@@ -28,12 +28,13 @@ from detent.kernel.snapshot import Snapshot
 from detent.kernel.steps import Deferred, Ignored, Moved, Rejected, Stepped
 from detent.kernel.table import Table
 from detent.kernel.values import FrozenMap, tree
-from detent.kernel.vault import LARGE, Beside, Key, stowed
+from detent.kernel.vault import LARGE, Beside, Key, Vault, restored, stowed
 from detent.kernel.wire import Tree, spelled
 
 __all__ = ["ANSWERS", "NOWHERE", "Head", "Recorded", "Recorder"]
 
 SMALL = 16_384  # bytes: a log of fewer is read in one piece anyway
+NEVER = 1 << 62  # bytes: what is no entry is kept for a short time, and in one piece
 ANSWERS: dict[type, AnswerWord] = {
     Moved: "moved",
     Deferred: "deferred",
@@ -94,6 +95,15 @@ class Recorder:
     def unsealed(self) -> str:
         """The first secret or personal field that is written as it is, for want of a key; empty if there is none."""
         return self.scribe.sealed if self._key is None else ""
+
+    def sealed(self, written: Tree) -> tuple[Tree, tuple[Beside, ...]]:
+        """A tree that is no entry yet, with what is secret sealed, as far as there is a key; what lies beside it."""
+        beside: dict[str, Beside] = {}
+        return stowed(written, self._key, beside, NEVER), tuple(beside.values())
+
+    def opened(self, written: Tree, beside: Vault) -> Tree:
+        """The same the other way round: what is not there, or has no key, stays sealed. Raises Unreadable."""
+        return restored(written, beside.get, self._key)
 
     def header(
         self, run: str, at: int = 0, seed: int | None = None, deadline: int | None = None

@@ -18,12 +18,19 @@ from detent.kernel.signals import Event, Receipt
 from detent.kernel.snapshot import End, Snapshot, Status
 from detent.kernel.watching import Watch
 
-__all__ = ["Behind", "Run"]
+__all__ = ["Behind", "Run", "result_of"]
 
 D = TypeVar("D")
 R = TypeVar("R")
 
 GOOD = ("completed", "completed_with_failures", "stopped")
+
+
+def result_of(run: str, end: End) -> Any:
+    """What a run has come to. Raises RunEnded if it ended without a result."""
+    if end.status not in GOOD:
+        raise RunEnded(run, end)
+    return end.value
 
 
 class Behind(Protocol):
@@ -103,11 +110,7 @@ class Run(Generic[D, R]):
 
     async def wait_result(self) -> R:
         """What the run comes to. Raises RunEnded if it ends without a result."""
-        end = await self._behind.end_of(self.id)
-        if end.status not in GOOD:
-            raise RunEnded(self.id, end)
-        result: Any = end.value
-        answer: R = result
+        answer: R = result_of(self.id, await self._behind.end_of(self.id))
         return answer
 
     async def wait_end(self) -> End:

@@ -59,7 +59,10 @@ class Kept:
 
 @frozen
 class InLine:
-    """Something that happened while the run was parked, and the entry that put it here."""
+    """Something that happened while the run was parked, and the entry that put it here.
+
+    What arrives first in a fork was put here by none: such have numbers below zero.
+    """
 
     signal: Signal
     seq: int
@@ -100,6 +103,11 @@ class Pending(Fact, frozen=True):
     halted: Halted | None = None
     parked: Parked | None = None
     line: tuple[InLine, ...] = ()
+
+    @property
+    def is_inert(self) -> bool:
+        """Whether this is a fork that nobody has resumed: its time stands still."""
+        return self.parked is not None and self.parked.since is not None
 
 
 NOTHING_PENDING = Pending()

@@ -148,8 +148,9 @@ def _from_line(
     after = answered.snapshot
     if isinstance(answered, Ignored | Rejected):
         after = but(after, seq=after.seq + 1, at=at)
-    rest = tuple(one for one in after.pending.line if one.seq != oldest.seq)
-    after = but(after, pending=but(after.pending, line=rest))
+    line = after.pending.line
+    if line and line[0] is oldest:  # it may be that the run has ended, and nothing waits any more
+        after = but(after, pending=but(after.pending, line=line[1:]))
     return but(answered, snapshot=after, cause=oldest.seq)
 
 
@@ -187,11 +188,11 @@ def _caught_up(snapshot: Snapshot[D]) -> Snapshot[D]:
 
 
 def has_to_wait(snapshot: Snapshot[Any], signal: Signal) -> bool:
-    """Whether something cannot happen to a run because it is parked. Its own time passes all the same."""
+    """Whether something cannot happen to a run because it is parked. Its own time passes, unless it is a fork's."""
     if snapshot.pending.parked is None:
         return False
     if isinstance(signal, Fired):
-        timers = snapshot.pending.timers
+        timers = () if snapshot.pending.is_inert else snapshot.pending.timers
         return not any(one.id == signal.timer and one.row in OF_THE_RUN for one in timers)
     return issubclass(type(signal), Event | Happened | AttemptFailed)
 
@@ -304,6 +305,7 @@ def _happened(
         if is_swift(plan, pending) and not backwards:
             return leap(table, snapshot, plan, at, (signal, event, form))
     draft = Draft(table, snapshot, layout, at, backwards)
+    draft.offer(event, form)
     if isinstance(flight, Fan):
         draft.hear(flight, signal.effect - flight.id, event)
     else:

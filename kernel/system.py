@@ -8,7 +8,7 @@ Rule 4: what cannot be stored is refused to whoever sends it, answers with it or
 The file is long because a kernel is what people ask everything of, and opening and closing one belong together.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from random import Random
 from time import time_ns
@@ -41,6 +41,7 @@ from detent.kernel.definition import Definition
 from detent.kernel.differences import Difference
 from detent.kernel.errors import (
     AlreadyAnswered,
+    DetentError,
     KernelClosed,
     LineFull,
     NoSuchRun,
@@ -52,10 +53,12 @@ from detent.kernel.errors import (
 )
 from detent.kernel.exporting import log_of
 from detent.kernel.frames import Frame
+from detent.kernel.importing import bring_in
 from detent.kernel.journal import Journal, MemoryJournal
-from detent.kernel.listing import Listed, ListedStatus, listed, listed_run
+from detent.kernel.listing import Listed, ListedStatus, as_driven, listed, listed_run
 from detent.kernel.policies import seed_of
 from detent.kernel.ports import Chance, Clock, Tap, World
+from detent.kernel.replayer import ForkChoice, fork
 from detent.kernel.runs import Run
 from detent.kernel.scheduler import (
     Engine,
@@ -66,6 +69,7 @@ from detent.kernel.scheduler import (
     Reply,
     Served,
     inside,
+    says_closed,
     serve,
     suspend,
 )
@@ -138,7 +142,7 @@ async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["K
                 yield kernel
                 await kernel.close("wait")
             except BaseException as error:
-                if kept.body.cancel_called and not _says_closed(error):
+                if kept.body.cancel_called and not says_closed(error):
                     raise
                 failure = error
                 with kept.closing:
@@ -147,14 +151,6 @@ async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["K
         raise kept.error from failure
     if failure is not None:
         raise failure
-
-
-def _says_closed(error: BaseException) -> bool:
-    """Whether somebody inside was told that the kernel is closed, and nothing else went wrong there."""
-    group: Any = error
-    if isinstance(error, BaseExceptionGroup):
-        return group.split((KernelClosed, trio.Cancelled))[1] is None
-    return isinstance(error, KernelClosed)
 
 
 def visit(
@@ -189,6 +185,11 @@ class Kernel:
     def broken_taps(self) -> tuple[tuple[Tap, Exception], ...]:
         """Taps that have raised, each with its first error. They are shown everything all the same."""
         return tuple(self._engine.onlookers.failures)
+
+    @property
+    def damaged(self) -> Mapping[str, DetentError]:
+        """Runs that this kernel came upon and could not read as they are stored: it leaves them alone, and goes on."""
+        return dict(self._engine.lives.damaged)
 
     async def start(
         self,
@@ -266,6 +267,28 @@ class Kernel:
         """
         how: Any = {"status": status, "machine": machine, "after": after, "limit": limit}
         return await listed(self._engine.journal, self._shapes, **how)
+
+    # -- runs out of logs
+
+    async def bring_in(self, lines: Iterable[bytes]) -> tuple[str, ...]:
+        """Put all runs of a log into the journal and take them up: their ids. Raises what `bring_in` raises."""
+        self._check_open()
+        with self._engine.clock.hold():
+            runs = await bring_in(self.journal, lines)
+        for run in runs:
+            self._engine.tell(run, Item(takes=-1))
+        return runs
+
+    async def fork(
+        self, run: str, *, at: int, name: str, choices: Mapping[int, ForkChoice] | None = None
+    ) -> Run[Any, Any]:
+        """Another run that begins where a run was after an entry, and does nothing before somebody resumes it.
+
+        `choices` says what becomes of what was in flight, see `fork`. Raises what `fork` and `bring_in` raise.
+        """
+        made = fork(await self.log_of(run), at, name, choices, of=run, key=self._engine.world.key)
+        await self.bring_in(made.lines())
+        return Run(name, behind=self)
 
     # -- runs whose machine has changed
 
@@ -368,7 +391,9 @@ class Kernel:
 
     async def listed_of(self, run: str) -> Listed:
         """See Run."""
-        return await listed_run(self._engine.journal, self._shapes, run)
+        listed = await listed_run(self._engine.journal, self._shapes, run)
+        live = self._engine.lives.get(run)
+        return listed if live is None else as_driven(listed, live.standing)
 
     async def questions_of(self, run: str) -> tuple[Question, ...]:
         """See Run."""

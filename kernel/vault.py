@@ -22,7 +22,7 @@ from attrs import field, frozen
 from detent.kernel.errors import Unreadable, WrongInput
 from detent.kernel.wire import NoJson, Tree, parsed, spelled
 
-__all__ = ["LARGE", "Beside", "Key", "Vault", "restored", "stowed"]
+__all__ = ["LARGE", "Beside", "Key", "Vault", "has_secrets", "restored", "stowed"]
 
 LARGE = 65_536  # bytes from which on a text is kept beside the log: about where a copy costs more than a look-up
 SHORTEST, LONGEST = 16, 64  # bytes of a key: 128 bits, and what BLAKE2b takes
@@ -116,6 +116,15 @@ def stowed(value: Tree, key: Key | None, beside: dict[str, Beside], large: int =
         beside[seal.digest] = seal
         return {"$sealed": seal.digest}
     return {name: stowed(item, key, beside, large) for name, item in value.items()}
+
+
+def has_secrets(value: Tree) -> bool:
+    """Whether something in a tree should be sealed, and is not."""
+    if type(value) is list:
+        return any(map(has_secrets, value))
+    if type(value) is not dict:
+        return False
+    return "$secret" in value or "$personal" in value or any(map(has_secrets, value.values()))
 
 
 def restored(value: Tree, find: Callable[[str], Beside | None], key: Key | None = None) -> Tree:

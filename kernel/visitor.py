@@ -4,14 +4,15 @@ Rule 1: nothing here claims a run or writes of one, and its engine never runs: w
         journal, until the kernel that drives the run takes it, now or when there is one.
 Rule 2: what is asked is looked at as a kernel looks at it, and refused with the same errors. What comes of it shows
         when it is taken: a run may be over by then, a question closed. Then it is noted, or dropped.
-Rule 3: what is sent has a key, and is taken once. Of two who answer one question from outside, one is told so.
+Rule 3: what happens is seen by looking at the journal again and again, so a little late.
+Rule 4: what is sent has a key, and is taken once. Of two who answer one question from outside, one is told so.
 """
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
-from detent.kernel.adopting import answer_later, cancel_later, frame_now, send_later
+from detent.kernel.adopting import answer_later, cancel_later, frame_now, posted, send_later
 from detent.kernel.asking import (
     Question,
     answer_to,
@@ -24,18 +25,23 @@ from detent.kernel.decisions import Halted, Resumed, Signal
 from detent.kernel.errors import AlreadyAnswered, NoSuchRun, RunChanged, StoreFailed, WrongInput
 from detent.kernel.exporting import log_of
 from detent.kernel.frames import Frame
-from detent.kernel.journal import Conflict, Delivery, Journal, Unconfirmed, frame_of
+from detent.kernel.journal import Conflict, Journal, Unconfirmed, frame_of
 from detent.kernel.listing import Listed, ListedStatus, listed, listed_run
 from detent.kernel.ports import Chance, Clock, World
-from detent.kernel.scheduler import Engine, Served, known
+from detent.kernel.runs import result_of
+from detent.kernel.scheduler import Engine, Served, end_of, known
 from detent.kernel.signals import Event, Receipt
-from detent.kernel.snapshot import Snapshot
+from detent.kernel.snapshot import End, Snapshot
 from detent.kernel.stepper import step
 from detent.kernel.steps import Rejected
+from detent.kernel.watching import LOOK, Watch, a_while
 
 __all__ = ["Visited", "Visitor"]
 
-LIVING = ("running", "parked", "ending")
+D = TypeVar("D")
+R = TypeVar("R")
+
+LIVING = ("running", "waiting", "parked", "ending", "inert", "changed")
 
 
 class Visitor:
@@ -48,7 +54,7 @@ class Visitor:
         self.engine = Engine(world, known(world), (journal, clock), self.send)
         self.chance = chance
 
-    def run(self, id: str) -> "Visited":
+    def run(self, id: str) -> "Visited[Any, Any]":
         """A run, by its id. Whether there is one shows when it is asked something."""
         return Visited(id, self)
 
@@ -91,13 +97,17 @@ class Visitor:
     async def deliver(
         self, served: Served, now: Snapshot[Any], delivery: tuple[str, str, Signal]
     ) -> Receipt:
-        """Put something into the inbox of a run, which was as it is here a moment ago. Raises StoreFailed."""
+        """Put something into the inbox of a run, which was as it is here a moment ago.
+
+        Raises StoreFailed, and WrongInput if it holds a secret and there is no key to seal it with.
+        """
         run, key, signal = delivery
         if now.end is not None and not now.effects:
             is_known = await self.engine.journal.taken(run, key) is not None
             return Receipt("duplicate" if is_known else "rejected")
         written = served.recorder.scribe.write_signal(signal, now.effects)
-        (verdict,) = await self.engine.journal.deliver([Delivery(run, key, written)])
+        letter = posted(self.engine, served.recorder, run, key, written)
+        (verdict,) = await self.engine.journal.deliver([letter])
         if isinstance(verdict, Unconfirmed):
             raise StoreFailed(
                 f"run {run!r}: nobody knows whether it was stored that {key!r} was sent "
@@ -117,7 +127,7 @@ class Visitor:
 
 
 @frozen
-class Visited:
+class Visited(Generic[D, R]):
     """A run as who visits it has it in hand."""
 
     id: str
@@ -164,7 +174,29 @@ class Visited:
         """How the run stands, as `runs` lists it."""
         return await self._visitor.listed_of(self.id)
 
-    async def snapshot(self) -> Snapshot[Any]:
+    async def wait_result(self) -> R:
+        """What the run comes to. Raises RunEnded if it ends without a result."""
+        answer: R = result_of(self.id, await self.wait_end())
+        return answer
+
+    async def wait_end(self) -> End:
+        """How the run ends: never an error, whatever the end is."""
+        engine = self._visitor.engine
+        loaded = await engine.lives.read(self.id)
+        while loaded.standing.status in LIVING:
+            await a_while()
+            if await engine.journal.entries(self.id, loaded.head[0], 1):
+                loaded = await engine.lives.read(self.id)
+        return end_of(self.id, await self.snapshot())
+
+    def watch(self, *, after: int = 0) -> Watch:
+        """Everything that is stored of the run and of those inside it, from after an entry on, until its end.
+
+        What handlers emit is seen by nobody but their own kernel.
+        """
+        return Watch(self._visitor.engine, self.id, after, pause=LOOK)
+
+    async def snapshot(self) -> Snapshot[D]:
         """All that the run is now, as far as it is stored."""
         return (await self._visitor.read(self.id))[1]
 

@@ -80,8 +80,10 @@ def due(table: Table[I, D, R], snapshot: Snapshot[D]) -> tuple[tuple[int, Signal
 
     These are timers, the deadlines of questions, the time-outs of effects, and the times until which effects are held.
     Time-outs are counted from the entry that ordered an effect; another attempt has none, since nobody knows when it
-    began. Of a run that is parked, only its own time passes.
+    began. Of a run that is parked, only its own time passes, and of a fork that nobody has resumed none.
     """
+    if snapshot.pending.is_inert:
+        return ()
     is_parked = snapshot.pending.parked is not None
     found: list[tuple[int, int, Signal]] = [
         (timer.due, timer.id, Fired(timer.id))

@@ -5,17 +5,19 @@ Rule 1: a watcher holds nothing up. It reads entries from the journal, a page at
 Rule 2: what handlers emit is not recorded: who is too slow for it gets a Gap that says how much he missed.
 Rule 3: what children do comes too: after the entry that started them, and before the one that heard of their end.
 Rule 4: it ends after the last entry of the run it watches, in every case.
+Rule 5: who watches a run that another process may drive looks at the journal again and again (`pause`).
 """
 
 from collections import deque
 from collections.abc import Iterator
 from typing import TypeAlias
 
+import trio
 from attrs import define, field, frozen
 
-from detent.kernel.entries import Entry, machine_after
+from detent.kernel.entries import Checkpoint, Entry, machine_after
 from detent.kernel.errors import KernelClosed, NoSuchRun
-from detent.kernel.frames import Frame, digests_of, followed, whole
+from detent.kernel.frames import Frame, digests_of, followed, opened, whole
 from detent.kernel.scheduler import Bell, Engine, Performing
 from detent.kernel.scribe import EMPTY
 from detent.kernel.telling import (
@@ -27,11 +29,15 @@ from detent.kernel.telling import (
     kinds_of,
     tell,
 )
+from detent.kernel.vault import Vault
 from detent.kernel.wire import under
 
-__all__ = ["Chunk", "Gap", "Seen", "Sight", "Watch", "as_written"]
+__all__ = ["LOOK", "Chunk", "Gap", "Seen", "Sight", "Watch", "a_while", "as_written", "opening_of"]
 
 PAGE = 200  # entries that are read at once
+LOOK = (
+    0.2  # seconds until a journal is looked at again: as late as a kernel hears of what others send
+)
 
 
 @frozen
@@ -97,6 +103,8 @@ class Watch:
     run: str
     after: int = 0
     buffer: int = 1_000
+    pause: float | None = None
+    """Seconds until it looks again, if nobody rings here when something has happened."""
     _bell: Bell | None = None
     _root: _Followed | None = None
     _ready: deque[Sight] = field(factory=deque[Sight])
@@ -120,7 +128,10 @@ class Watch:
             if not self._ready and not root.is_over:
                 if self.engine.lives.is_closed:
                     raise KernelClosed("the kernel was closed before the run had ended")
-                await bell.wait_beyond(count)
+                if self.pause is None:
+                    await bell.wait_beyond(count)
+                else:
+                    await trio.sleep(self.pause)
         return self._ready.popleft()
 
     async def so_far(self) -> "tuple[Seen, ...]":
@@ -151,6 +162,11 @@ class Watch:
         if self._root is None:
             kinds = await _kinds_at_first(self.engine, self.run)
             self._root = _Followed(self.run, (self.run,), kinds)
+            forked = await opening_of(self.engine, self.run)
+            if forked is not None:
+                beside, made = forked
+                self._root.frame = opened(made, beside, self.engine.world.key)
+                self._root.seq = made.seq
         return self._root
 
     async def _read(self, one: _Followed) -> None:
@@ -247,6 +263,20 @@ async def _kinds(engine: Engine, machine: str, shape: str) -> Kinds:
         return kinds_of(served.table)
     outline = await engine.journal.outline(shape)
     return {} if outline is None else kinds_from(outline)
+
+
+async def a_while() -> None:
+    """Wait until it is time to look at a journal again."""
+    await trio.sleep(LOOK)
+
+
+async def opening_of(engine: Engine, run: str) -> tuple[Vault, Checkpoint] | None:
+    """What a fork begins with, and what lies beside it; nothing for any other run."""
+    made = await engine.journal.opening(run)
+    if made is None:
+        return None
+    digests = digests_of(made)
+    return (await engine.journal.beside(digests) if digests else {}), made
 
 
 async def as_written(engine: Engine, entry: Entry) -> Entry:

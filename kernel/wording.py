@@ -121,8 +121,9 @@ def write_halted(codec: Codec, halted: Halted) -> Tree:
 
 
 def write_parked(codec: Codec, parked: Parked) -> Tree:
-    """What broke a run that is parked, and which entry put it where it waits."""
-    return {**_said(codec, parked), "entry": parked.entry}
+    """What broke a run that is parked, and which entry put it where it waits; since when time stands still for it."""
+    since: dict[str, Tree] = {} if parked.since is None else {"since": parked.since}
+    return {**_said(codec, parked), "entry": parked.entry, **since}
 
 
 def write_life(codec: Codec, life: Life) -> Tree:
@@ -191,9 +192,11 @@ def read_halted(codec: Codec, written: Any) -> Halted:
 
 def read_parked(codec: Codec, written: Any, telling: Telling | None = None) -> Parked:
     """What broke a run that is parked; in an entry, with the signal. Raises Unreadable."""
-    mistake = _read_mistake(codec, written, 5 if telling is None else 6)
+    is_inert = telling is None and "since" in written
+    mistake = _read_mistake(codec, written, 5 + (telling is not None) + is_inert)
     signal = None if telling is None else _read_signal(written, telling)
-    return Parked(*mistake, signal, _number(codec, written.get("entry")))
+    since = _number(codec, written["since"]) if is_inert else None
+    return Parked(*mistake, signal, _number(codec, written.get("entry")), since)
 
 
 def read_life(codec: Codec, written: Any) -> Life:

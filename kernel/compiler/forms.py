@@ -1,14 +1,15 @@
 """The effects of a machine: each form is looked at once, whatever states order by it."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, get_args, get_origin
 
 from detent.kernel.compiler.context import check_callable, is_event_class
 from detent.kernel.compiler.notes import Notes, class_name
 from detent.kernel.compiler.outline import Sketch
-from detent.kernel.definition import Call, Doing, Each, Form, Machine, Spawn, Wait
+from detent.kernel.definition import Call, Doing, Each, Form, Machine, Order, Spawn, Wait
 from detent.kernel.names import shown
 from detent.kernel.policies import LONGEST_WAIT, Retry, is_wait
-from detent.kernel.shapes import is_frozen
+from detent.kernel.shapes import is_frozen, returns
 from detent.kernel.signals import Effect, Failure
 
 __all__ = ["collected"]
@@ -99,6 +100,33 @@ def _check_each(each: Each[Any, Any], notes: Notes, place: str) -> None:
             right = "The Each makes the orders: leave it out."
             notes.add("two-makers", place, f"{form.key!r} has a maker of its own.", right)
         _check_inner(form, notes, place)
+    _check_orders(each, notes, place)
+
+
+def _check_orders(each: Each[Any, Any], notes: Notes, place: str) -> None:
+    """Note orders that no form of an Each has made, as far as its maker says of which class they are."""
+    item = _item(returns(each.make))
+    kind: Any = get_origin(item) or item
+    effects = [form.effect for form in each.forms if isinstance(form, Call)]
+    if kind is Any or not isinstance(kind, type) or not all(map(_is_effect, effects)):
+        return
+    if not issubclass(kind, Order) and not any(issubclass(one, kind) for one in (*effects, Order)):
+        wanted = [_wanted(form) for form in each.forms]
+        right = f"An Each orders what its forms make: {' or '.join(wanted)}."
+        notes.add("wrong-orders", place, f"its maker gives {class_name(kind)}.", right)
+
+
+def _item(given: object) -> object:
+    """Of what a maker gives many, if it says so."""
+    kind, arguments = get_origin(given), get_args(given)
+    if not isinstance(kind, type) or not issubclass(kind, Iterable) or not arguments:
+        return None
+    is_one = kind is not tuple or len(arguments) == 1 or arguments[1:] == (...,)
+    return arguments[0] if is_one else None
+
+
+def _wanted(form: Any) -> str:
+    return class_name(form.effect) if isinstance(form, Call) else f"{form.key}(...)"
 
 
 def _check_inner(form: Form[Any, Any], notes: Notes, place: str) -> None:

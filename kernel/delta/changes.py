@@ -259,12 +259,18 @@ class Changes:
             raise misfit.inside(f"order of {form}") from None
 
     def _changed(self, old: Flight, new: Flight, index: Index, heard: int) -> Edit:
+        edit: Edit
         if isinstance(new, Fan) and isinstance(old, Fan):
             fan = dict(self._fan_edits(old, new, index, heard))
-            return {"3": {"$fan": fan}} if fan else None
-        one: Any = old
-        other: Any = new
-        return _behind(self._scribe.behind(one), self._scribe.behind(other))
+            edit = {"3": {"$fan": fan}} if fan else None
+        else:
+            one: Any = old
+            other: Any = new
+            edit = _behind(self._scribe.behind(one), self._scribe.behind(other))
+        if new.at == old.at:
+            return edit
+        more = edit if type(edit) is dict else {}  # when time goes on nothing else comes or goes
+        return {"2": [new.at], **more}
 
     def _fan_edits(
         self, old: Fan, new: Fan, index: Index, heard: int

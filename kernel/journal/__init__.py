@@ -16,6 +16,7 @@ from detent.kernel.journal.protocol import (
     Verdict,
     Write,
     frame_of,
+    needs_of,
     standing_of,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "Verdict",
     "Write",
     "frame_of",
+    "needs_of",
     "standing_of",
 ]

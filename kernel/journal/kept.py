@@ -226,12 +226,20 @@ class Kept:
             self.opening = (last.seq, last.hash)
             del self.entries[:count]
 
-    def needless(self) -> list[str]:
-        """The digests of what lies beside entries that were forgotten, and is needed by no others."""
+    def needless(self, opening: Checkpoint | None = None) -> list[str]:
+        """The digests of what lies beside entries that were forgotten, and is needed by no others.
+
+        The first entry needs its own, and so does what a fork begins with.
+        """
         if self.first is None or self.checkpoint is None or self.needs is None:
             return []
         start = min(self.opening[0] + 1, self.checkpoint.seq)
-        gone = [digest for digest, seq in self.needs.items() if self.first.seq < seq < start]
+        lines = self.first.body + (b"" if opening is None else opening.body)
+        gone = [
+            digest
+            for digest, seq in self.needs.items()
+            if self.first.seq < seq < start and digest.encode() not in lines
+        ]
         for digest in gone:
             del self.needs[digest]
         return gone

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import evolve
 
-from detent.kernel.backlog import Backlog
-from detent.kernel.entries import Entry, read_checkpoint
+from detent.kernel.backlog import ALL, Backlog
+from detent.kernel.entries import Checkpoint, Entry, read_checkpoint
 from detent.kernel.errors import NoSuchRun, WrongInput
 from detent.kernel.journal.dues import Dues
 from detent.kernel.journal.kept import Kept, Need
@@ -26,6 +26,7 @@ from detent.kernel.journal.protocol import (
     Standing,
     Verdict,
     Write,
+    needs_of,
 )
 from detent.kernel.table import Outline
 from detent.kernel.vault import Beside
@@ -62,6 +63,7 @@ class MemoryJournal:
         self._users: Counter[str] = Counter()
         self._inboxes: dict[str, dict[int, Delivery]] = {}
         self._cells: dict[str, Cell] = {}
+        self._openings: dict[str, Checkpoint] = {}
         self._beside: dict[str, Beside] = {}
         self._outlines: dict[str, Outline] = {}
         self._epochs: dict[str, int] = {}
@@ -83,6 +85,8 @@ class MemoryJournal:
         verdicts: dict[str, Verdict] = {}
         for group in groups.values():
             refused = self._refusals(group)
+            for write in () if refused else group:  # others of the group may send to it
+                self._begin(write)
             for write in group:
                 if refused:
                     verdicts[write.run] = refused.get(write.run) or self._conflict(
@@ -120,6 +124,10 @@ class MemoryJournal:
     async def entries(self, run: str, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
         """See Journal."""
         return self._run(run).read(after, limit)
+
+    async def opening(self, run: str) -> Checkpoint | None:
+        """See Journal."""
+        return self._openings.get(run)
 
     async def holds(self, run: str, seq: int, hash: str) -> bool:
         """See Journal."""
@@ -292,17 +300,22 @@ class MemoryJournal:
             now[cell.name] = cell.version + 1
         return True
 
-    def _write(self, write: Write) -> Verdict:
+    def _begin(self, write: Write) -> Kept:
+        """The run of a write, begun if it is new, without its entries."""
         kept = self._runs.get(write.run)
-        if kept is None:
-            if write.header is None:  # pragma: no cover - refused before
-                raise NoSuchRun(f"there is no run {write.run!r}")
-            first = write.checkpoint if write.header.origin is not None else None
-            kept = self._runs[write.run] = Kept(write.header, self._most_entries)
-            if first is not None:
-                kept.opening = (first.seq, first.hash)
-            elif write.header.hash:
-                kept.opening = (0, write.header.hash)
+        if kept is not None or write.header is None:
+            return self._runs[write.run]
+        first = write.checkpoint if write.header.origin is not None else None
+        kept = self._runs[write.run] = Kept(write.header, self._most_entries)
+        if first is not None:
+            kept.opening = (first.seq, first.hash)
+            self._openings[write.run] = read_checkpoint(first.body, first.hash)
+        elif write.header.hash:
+            kept.opening = (0, write.header.hash)
+        return kept
+
+    def _write(self, write: Write) -> Verdict:
+        kept = self._begin(write)
         if write.backlog is not None:
             kept.wait(write.backlog)
         if write.later and kept.backlog is not None:
@@ -318,11 +331,13 @@ class MemoryJournal:
             self._put(sent)
         for cell in write.cells:
             self._cells[cell.name] = evolve(cell, version=cell.version + 1)
-        self._lay(kept, ((one, kept.head[0]) for one in write.beside))
+        if write.beside:
+            needs = needs_of(write)
+            self._lay(kept, ((one, needs[one.digest]) for one in write.beside))
         self._outlines.update({outline.digest: outline for outline in write.outlines})
         if kept.is_full:
             self._lay(kept, kept.forget())
-            self._clear(kept.needless())
+            self._clear(kept.needless(self._openings.get(write.run)))
         if write.standing is not None:
             self.stand(write.run, write.standing)
         return Committed(*kept.place)
@@ -360,6 +375,7 @@ class MemoryJournal:
         self._clear(self._runs.pop(run).needed(0))
         self._inboxes.pop(run, None)
         self._epochs.pop(run, None)
+        self._openings.pop(run, None)
         for child in self._ended.pop(run, ()):
             self._forget(child)
 
@@ -397,7 +413,8 @@ class MemoryJournal:
     def _put(self, delivery: Delivery) -> None:
         self._delivered += 1
         inbox = self._inboxes.setdefault(delivery.run, {})
-        inbox[self._delivered] = evolve(delivery, number=self._delivered)
+        inbox[self._delivered] = evolve(delivery, number=self._delivered, beside=())
+        self._lay(self._runs[delivery.run], ((one, ALL) for one in delivery.beside))
 
     def _taken(self, run: str, key: str) -> int | None:
         kept = self._runs.get(run)

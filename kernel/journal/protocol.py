@@ -17,7 +17,7 @@ from attrs import field, frozen
 from detent.kernel.backlog import Backlog, Taken
 from detent.kernel.entries import Checkpoint, Entry, Header
 from detent.kernel.facts import Fact
-from detent.kernel.frames import Frame, folded, opened, whole
+from detent.kernel.frames import Frame, digests_of, folded, opened, whole
 from detent.kernel.scribe import EMPTY
 from detent.kernel.snapshot import Snapshot, Status
 from detent.kernel.table import Outline
@@ -39,6 +39,7 @@ __all__ = [
     "Verdict",
     "Write",
     "frame_of",
+    "needs_of",
     "standing_of",
 ]
 
@@ -63,12 +64,16 @@ class Standing(Fact, frozen=True):
 
 @frozen
 class Delivery:
-    """An event on its way into a run: it waits in the inbox until an entry takes it. Its number is the journal's."""
+    """An event on its way into a run: it waits in the inbox until an entry takes it. Its number is the journal's.
+
+    What of it is sealed lies `beside`, and is kept where what lies beside the run's log is.
+    """
 
     run: str
     key: str
     event: Tree
     number: int = 0
+    beside: tuple[Beside, ...] = field(default=(), eq=False, repr=False)
 
 
 @frozen
@@ -193,6 +198,10 @@ class Journal(Protocol):
         """The entries of a run after one, oldest first."""
         ...
 
+    async def opening(self, run: str) -> Checkpoint | None:
+        """What a fork begins with, whatever checkpoints came later; nothing for any other run."""
+        ...
+
     async def holds(self, run: str, seq: int, hash: str) -> bool:
         """Whether a run has an entry of that number with that hash."""
         ...
@@ -264,6 +273,26 @@ class Journal(Protocol):
         ...
 
 
+def needs_of(write: Write) -> Mapping[str, int]:
+    """The number of the last entry of a write, or of its checkpoint, that needs what lies beside it, by digest."""
+    if not write.entries or (len(write.entries) == 1 and write.checkpoint is None):
+        seq = write.entries[-1].seq if write.entries else _begins_at(write)
+        return {one.digest: seq for one in write.beside}
+    needs: dict[str, int] = {}
+    lines = (*(() if write.checkpoint is None else (write.checkpoint,)), *write.entries)
+    for line in sorted(lines, key=lambda one: one.seq) if write.beside else ():
+        needs.update(dict.fromkeys(digests_of(line), line.seq))
+    last = write.entries[-1].seq
+    return {one.digest: needs.get(one.digest, last) for one in write.beside}
+
+
+def _begins_at(write: Write) -> int:
+    """Where a run is of which no entry is written: a fork at what it begins with."""
+    if write.checkpoint is not None:
+        return write.checkpoint.seq
+    return 0 if write.after is None else write.after[0]
+
+
 def frame_of(loaded: Loaded, key: Key | None = None) -> Frame:
     """The frame that a loaded run is at."""
     frame: Frame = EMPTY
@@ -281,6 +310,8 @@ def standing_of(snapshot: Snapshot[object], next_due: int | None, held: bool = F
     `next_due` is when something happens by itself (see `due`). A run that nothing but an event can move is waiting.
     Whether anything is `held` is seen in the snapshot; more may be known.
     """
+    if snapshot.pending.is_inert:
+        return Standing("inert")
     in_flight = bool(snapshot.effects)
     status: RunStatus = snapshot.status
     if status == "running" and not in_flight:

@@ -1,11 +1,15 @@
 """Another run from an entry of a recorded one.
 
-Rule 1: a fork is made without the author's code, and nothing of it happens before somebody resumes it.
+Rule 1: a fork is made without the author's code, and nothing of it happens before somebody resumes it: it is a run
+        that is parked, and its time stands still.
 Rule 2: what was in flight is asked about one by one: order it again (`rerun`), take what came of it in the parent
         (`take`), or say that nobody knows (`doubt`). Unless told otherwise what is pure is ordered again, and what may
         not be is in doubt; an effect for which neither is right has to be told.
         What is held has nothing under way, and stays held, unless something else is said.
+        What is to be ordered again is held; what was told to stop has stopped, and is not.
 Rule 3: timers, and what is held for a time, keep the time they had left.
+Rule 4: what is taken, in doubt or stopped comes first when the fork is resumed: it waits in its line.
+The file is long because there are many choices to make.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -13,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from detent.kernel.applying import dated
+from detent.kernel.applying import SELDOM, dated
 from detent.kernel.entries import (
     Checkpoint,
     Entry,
@@ -36,6 +40,9 @@ __all__ = ["Fork", "ForkChoice", "fork"]
 
 ForkChoice: TypeAlias = Literal["rerun", "take", "doubt"]
 
+INERT: Tree = {"$": "Problem", "kind": "Fork", "message": "nobody has resumed it", "fields": []}
+"""Why nothing happens of a fork of a run that was not parked."""
+
 DEFAULTS: Mapping[str, ForkChoice] = {
     "pure": "rerun",
     "reconcilable": "doubt",
@@ -47,10 +54,7 @@ DEFAULTS: Mapping[str, ForkChoice] = {
 
 @frozen
 class Fork:
-    """A run that begins at an entry of another: its first lines, and the outcomes that come first when it resumes.
-
-    As after any entry, what was deferred may have to be offered again (`recall`) before them.
-    """
+    """A run that begins at an entry of another: its first lines, and the outcomes that come first when it resumes."""
 
     header: Header
     checkpoint: Checkpoint
@@ -87,20 +91,26 @@ def fork(
         raise WrongInput(f"run {parent.header.run!r} is over at entry {seq}: nothing follows it")
     if run == parent.header.run:
         raise WrongInput(f"a fork needs a name of its own, not {run!r}")
+    if "/" in run:
+        raise WrongInput(f"{run!r} cannot be the name of a fork: `/` is for children")
     began = int(str(parent.frame["at"]))
     frame = _moved(parent.frame, began if at is None else max(at, began))
     chosen: dict[int, ForkChoice] = dict(choices or {})
-    arriving = [
-        one
-        for id, effect in _in_flight(parent.frame)
-        for one in parent.decided(id, effect, chosen.pop(id, None), int(str(frame["at"])))
-    ]
+    arriving: list[Tree] = []
+    again: set[int] = set()
+    for id, effect in _in_flight(parent.frame):
+        came = parent.decided(id, effect, chosen.pop(id, None), int(str(frame["at"])))
+        if came is not None:
+            arriving.append(came)
+        elif parent.is_performed(effect):
+            again.add(id)
     if chosen:
         raise WrongInput(f"effect {min(chosen)} is not in flight at entry {seq}")
     origin = Origin(parent.header.run, seq, parent.hash)
     old = parent.header
     header = write_header(Header(run, old.machine, *parent.digests, int(str(frame["at"])), origin))
-    beside = {digest: parent.sealed[digest] for digest in _seals([frame, arriving], parent.sealed)}
+    frame = _laid_down(frame, arriving, again)
+    beside = {digest: parent.sealed[digest] for digest in _seals(frame, parent.sealed)}
     body = spelled({"seq": seq, "frame": stowed(frame, key, beside)})
     checkpoint = Checkpoint(seq, frame, body=body, hash=chained(header.hash, body))
     outlines = tuple(parent.outlines.values())
@@ -164,9 +174,7 @@ class _Parent:
         self.header = header
         self.frame = frame
 
-    def decided(
-        self, id: int, effect: _InFlight, choice: ForkChoice | None, at: int
-    ) -> Iterator[Tree]:
+    def decided(self, id: int, effect: _InFlight, choice: ForkChoice | None, at: int) -> Tree:
         """What arrives for one effect in flight, if anything does."""
         outcomes, kind = self._said(effect)
         named = f"effect {id} ({effect.form})"
@@ -175,14 +183,26 @@ class _Parent:
             what = f"{named} is {kind or 'of an unknown kind'}"
             raise WrongInput(f"{what}: say whether to rerun it or to take what came of it")
         if made == "take":
-            yield self._taken(id, named, outcomes)
-        elif made == "doubt":
+            return self._taken(id, named, outcomes)
+        if made == "doubt":
             if "InDoubt" not in outcomes:
                 raise WrongInput(f"{named} is {kind}: it cannot be in doubt")
-            doubt = {"$": "InDoubt", "why": "fork", "at": tree(moment(at))}
-            yield {"$happened": [id, doubt]}
-        elif made != "rerun":
+            return _arriving(id, {"$": "InDoubt", "why": "fork", "at": tree(moment(at))})
+        if made != "rerun":
             raise WrongInput(f"{named}: {made!r} is no choice, only 'rerun', 'take', 'doubt'")
+        if effect.is_stopping:
+            stopped: dict[str, Tree] = {
+                "$": "Stopped",
+                "by": "fork",
+                "started": False,
+                "at": tree(moment(at)),
+            }
+            return _arriving(id, stopped)
+        return None
+
+    def is_performed(self, effect: _InFlight) -> bool:
+        """Whether somebody is to do again what was ordered; a question only waits, and is asked all the time."""
+        return not effect.is_held and self._said(effect)[1] != "Wait"
 
     def _taken(self, id: int, named: str, outcomes: Container[str]) -> Tree:
         """What came of an effect after the fork, if that may come of it here too."""
@@ -206,6 +226,10 @@ class _Parent:
             said = list(said["orders"].values())[effect.part]
         kind = said["orders"]["recovery"] if said["form"] == "Call" else said["form"]
         return [*said["outcomes"], *also], str(kind)
+
+
+def _arriving(id: int, outcome: dict[str, Tree]) -> Tree:
+    return {"$happened": [id, outcome]}
 
 
 def _came_of(entry: Entry) -> tuple[int, Tree] | None:
@@ -241,7 +265,52 @@ def _moved(frame: Frame, at: int) -> Frame:
         ]
         for id, (owner, form, ordered, what, *more) in parts["effects"].items()
     }
-    return {**frame, "at": at, "timers": timers, "effects": effects}
+    moved: Frame = {**frame, "at": at, "timers": timers, "effects": effects}
+    parked = parts.get("parked", {})
+    if "since" in parked:  # the fork of a fork: its time has stood still already
+        moved["parked"] = {**parked, "since": parked["since"] + late}
+    return moved
+
+
+def _laid_down(frame: Frame, arriving: Iterable[Tree], again: set[int]) -> Frame:
+    """A frame whose time stands still, with what arrives in its line, and with what is ordered again held."""
+    parts: Any = frame
+    effects = {id: _held_again(int(id), effect, again) for id, effect in parts["effects"].items()}
+    waits = {"place": "", "role": "fork", "callable": "", "problem": INERT, "entry": 0}
+    parked = {"since": frame["at"], **parts.get("parked", {})}
+    since = parked.pop("since")
+    line = list(parts.get("line", ()))
+    last = min([0, *(seq for _, seq in line)])  # of a fork's fork: what arrived in that one
+    line += [[one, last - place] for place, one in enumerate(arriving, 1)]
+    rest: dict[str, Tree] = {
+        **{key: parts[key] for key in ("abandoned", "halted") if key in parts},
+        "parked": {**(parked or waits), "since": since},
+        **({"line": line} if line else {}),
+    }
+    whole = {key: part for key, part in parts.items() if key not in SELDOM}
+    return {**whole, "effects": effects, **rest}
+
+
+def _held_again(id: int, effect: Any, again: set[int]) -> Tree:
+    """An effect in flight, held if it is to be ordered again."""
+    owner, form, at, what, *more = effect
+    fan = under(what, "$fan")
+    if fan is None:
+        if id not in again:
+            return [owner, form, at, what, *more]
+        part, is_stopping, *life = more or (0, False)
+        return [owner, form, at, what, part, is_stopping, _held(*life)]
+    lives = dict(fan.get("lives", {}))
+    for one in again & set(range(id, id + len(fan["orders"]))):
+        place = str(one - id)
+        lives[place] = _held(lives.get(place))
+    more_to_say = {"lives": dict(sorted(lives.items()))} if lives else {}
+    return [owner, form, at, {"$fan": {**fan, **more_to_say}}, *more]
+
+
+def _held(life: Any = None) -> Tree:
+    """An effect that begins when the fork is resumed: the attempt that was under way."""
+    return [1 if life is None else life[0], "fork", 0]
 
 
 def _held_later(what: Any, late: int) -> Tree:
@@ -274,7 +343,7 @@ def _in_flight(frame: Frame) -> Iterator[tuple[int, _InFlight]]:
             lives = fan.get("lives", {})
             flying = {
                 int(first) + index: _InFlight(
-                    *(form, fan["orders"][index][0], fan["stopping"]),
+                    *(form, fan["orders"][index][0], fan["stopping"] or index in fan["asked"]),
                     _is_held(lives.get(str(index))),
                 )
                 for index in sorted(asked - heard)

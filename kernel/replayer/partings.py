@@ -10,6 +10,7 @@ from attrs import frozen
 
 from detent.kernel.differences import Difference, differences
 from detent.kernel.frames import Frame, Instant, instants, reading
+from detent.kernel.replayer.likeness import alike
 from detent.kernel.vault import Key
 from detent.kernel.wire import Tree, under
 
@@ -38,10 +39,11 @@ def diff(
 ) -> Parting | None:
     """The first entry in which two runs part, or None. Of each log the first run is read, unless one is named.
 
-    A fork begins later than its parent: what the parent did before is not compared.
+    A fork begins later than its parent: what the parent did before is not compared, nor that somebody has resumed it.
     """
     waits: tuple[dict[str, int], dict[str, int]] = ({}, {})
-    for left, right in _side_by_side(instants(one, runs[0], key), instants(other, runs[1], key)):
+    lefts, rights = alike(instants(one, runs[0], key)), alike(instants(other, runs[1], key))
+    for left, right in _side_by_side(lefts, rights):
         if left is None or right is None:
             alone, who = (right, "second") if left is None else (left, "first")
             return Parting(_seq(alone), f"the {who} run goes on alone")

@@ -2,8 +2,8 @@
 
 from detent.kernel.scheduler.dues import standing
 from detent.kernel.scheduler.engine import Engine
-from detent.kernel.scheduler.hosted import Kept, suspend
-from detent.kernel.scheduler.live import Item, Live
+from detent.kernel.scheduler.hosted import Kept, says_closed, suspend
+from detent.kernel.scheduler.live import Item, Live, end_of
 from detent.kernel.scheduler.lives import Lives, inside
 from detent.kernel.scheduler.performing import Performing, alone
 from detent.kernel.scheduler.recovery import recover
@@ -22,9 +22,11 @@ __all__ = [
     "Served",
     "Way",
     "alone",
+    "end_of",
     "inside",
     "known",
     "recover",
+    "says_closed",
     "serve",
     "standing",
     "suspend",

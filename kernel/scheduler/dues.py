@@ -33,6 +33,8 @@ STOPPING = "stopping"
 def next_due(served: Served, now: Snapshot[Any], later: Mapping[int, int]) -> int | None:
     """When something happens by itself, if nothing else does."""
     pending = now.pending
+    if pending.is_inert:
+        return None
     is_parked = pending.parked is not None
     found: list[int] = []
     if pending.timers:
@@ -99,6 +101,8 @@ def barriers_of(now: Snapshot[Any]) -> list[Barrier]:
 
 def standing(served: Served, now: Snapshot[Any], later: Mapping[int, int]) -> Standing:
     """How a run stands: one that only waits, for answers, children or time, has nothing that must be taken up."""
+    if now.pending.is_inert:
+        return Standing("inert")
     status: RunStatus = now.status
     is_flying = is_held = has_children = False
     for flight in now.pending.effects:

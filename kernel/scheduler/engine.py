@@ -16,8 +16,8 @@ from typing import Any
 import trio
 
 from detent.kernel.decisions import Abandoned, AttemptFailed, Halted, Signal
-from detent.kernel.errors import KernelBug, KernelClosed, NoSuchRun, NotServed, RunLost
-from detent.kernel.journal import Committed, Conflict, Fenced, Journal, Verdict
+from detent.kernel.errors import DamagedStore, DetentError, KernelBug, KernelClosed, RunLost
+from detent.kernel.journal import Committed, Conflict, Fenced, Journal, Verdict, Write
 from detent.kernel.policies import chance
 from detent.kernel.ports import Clock, World
 from detent.kernel.scheduler.alarms import Alarms
@@ -26,7 +26,7 @@ from detent.kernel.scheduler.gates import Gates, Waiting, names_of
 from detent.kernel.scheduler.ledger import Ledger, Sealed, seal
 from detent.kernel.scheduler.line import fresh
 from detent.kernel.scheduler.live import Item, Live
-from detent.kernel.scheduler.lives import Lives
+from detent.kernel.scheduler.lives import DAMAGE, UNDRIVEN, Lives
 from detent.kernel.scheduler.onlookers import Onlookers
 from detent.kernel.scheduler.performing import Desk, Hand, Performing, alone
 from detent.kernel.scheduler.rounds import Rounds
@@ -265,7 +265,7 @@ class Engine:
     async def _tell_later(self, run: str, item: Item) -> None:
         try:
             live = await self.lives.awake(run)
-        except (NoSuchRun, NotServed) as error:
+        except UNDRIVEN as error:
             item.refuse(error)
             self._let_in(self.gates.runs.leave(run))
             return
@@ -273,11 +273,20 @@ class Engine:
             self.lives.telling -= 1
             self.lives.rested.ring()
         if live.is_over:
+            if item.takes:
+                await self._drop_mail(live)
             item.answer(Receipt("rejected"))
             self._let_in(self.gates.give_back((run, item.admits)))
             self._let_in(self.gates.runs.leave(run))
         else:
             self.put(live, item)
+
+    async def _drop_mail(self, live: Live) -> None:
+        """Take out of its inbox what came when a run had ended."""
+        numbers = tuple(one.number for one in await self.journal.inbox(live.id))
+        if numbers:
+            after = live.snapshot.seq, live.head.hash
+            await self._ledger.commit([Write(live.id, live.epoch, after, takes=numbers)])
 
     def _emitted(self, performing: Performing, chunk: object) -> None:
         performing.chunks += 1
@@ -301,7 +310,11 @@ class Engine:
             begun = []
             if (turns := turns + 1) % BREATH == 0:
                 await trio.lowlevel.checkpoint()
-            items = await fresh(self.journal, self.clock, live, self.world.limits.steps)
+            try:
+                items = await fresh(self.journal, self.clock, live, self.world.limits.steps)
+            except DamagedStore as error:
+                self._damaged(live, error)
+                break
             turn, sealed = self._made(live, items)
             if sealed is None:
                 continue
@@ -371,7 +384,7 @@ class Engine:
         self.lives.expect_no_more(one.live for one in turn.family)
         await self._know_cells(self.gates.cells)
         if any(isinstance(verdict, Fenced) for verdict in verdicts):
-            self._lost(live)
+            self._lost(live, RunLost(f"run {live.id!r} is owned by another kernel"))
             return True
         first = verdicts[0]
         if live.standing is None and isinstance(first, Conflict) and first.kind == "exists":
@@ -381,7 +394,11 @@ class Engine:
             live.line.clear()
             return True
         if live.standing is not None:
-            now = await self.lives.load(live.id)
+            try:
+                now = await self.lives.load(live.id)
+            except DAMAGE as error:
+                self._damaged(live, error)
+                return True
             live.snapshot, live.head, live.standing = now.snapshot, now.head, now.standing
             live.epoch, live.renewal = now.epoch, now.renewal
         if (
@@ -391,11 +408,16 @@ class Engine:
             live.line.appendleft(Item(takes=-1))
         return isinstance(first, Conflict) and first.kind in ("cell", "together", "inbox")
 
-    def _lost(self, live: Live) -> None:
-        """Somebody else owns the run."""
+    def _damaged(self, live: Live, error: DetentError) -> None:
+        """A run cannot be read any more: it is left alone, and others go on."""
+        self.lives.damaged[live.id] = error
+        self._lost(live, error)
+
+    def _lost(self, live: Live, why: DetentError) -> None:
+        """Somebody else owns the run, or it cannot be read any more."""
         self.lives.forget(live)
         for item in live.line:
-            item.refuse(RunLost(f"run {live.id!r} is owned by another kernel"))
+            item.refuse(why)
         live.line.clear()
         for underway in tuple(live.flying.values()):
             underway.stop()

@@ -8,17 +8,19 @@ Rule 2: if they die, the block is left.
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import trio
 from attrs import define, field
 
+from detent.kernel.errors import KernelClosed
 from detent.kernel.scheduler.engine import Engine
 from detent.kernel.scheduler.live import Item
 from detent.kernel.scheduler.performing import alone
 from detent.kernel.scheduler.recovery import recover
 from detent.kernel.wire import Tree
 
-__all__ = ["Kept", "suspend"]
+__all__ = ["Kept", "says_closed", "suspend"]
 
 
 @define(eq=False)
@@ -78,3 +80,11 @@ async def suspend(engine: Engine) -> None:
                 underway.interrupt()
             live.flying.clear()
             engine.put(live, Item(note={"$interrupted": ids}))
+
+
+def says_closed(error: BaseException) -> bool:
+    """Whether somebody inside was told that the kernel is closed, and nothing else went wrong there."""
+    group: Any = error
+    if isinstance(error, BaseExceptionGroup):
+        return group.split((KernelClosed, trio.Cancelled))[1] is None
+    return isinstance(error, KernelClosed)

@@ -10,11 +10,13 @@ Rule 3: whatever was delivered is taken out of the inbox in its turn. What canno
 from collections.abc import Sequence
 
 from detent.kernel.decisions import Cancelled, Halted, Resumed, Signal
-from detent.kernel.errors import Unreadable
+from detent.kernel.errors import DamagedStore, Unreadable
+from detent.kernel.frames import seals_in
 from detent.kernel.journal import Journal
 from detent.kernel.ports import Clock
 from detent.kernel.scheduler.live import Item, Live
 from detent.kernel.signals import Event, Happened, Receipt
+from detent.kernel.vault import Vault
 
 __all__ = ["fresh"]
 
@@ -27,7 +29,11 @@ async def fresh(journal: Journal, clock: Clock, live: Live, limit: int) -> Seque
         item = live.line.popleft()
         if item.takes < 0:
             taken = {one.takes for one in items}
-            delivered = await _delivered(journal, live, clock.now())
+            try:
+                delivered = await _delivered(journal, live, clock.now())
+            except DamagedStore:
+                live.line.extendleft(reversed((*items, item)))
+                raise
             waiting = [one for one in delivered if one.takes not in taken]
             items += waiting[:limit]
             if len(waiting) > limit:
@@ -51,11 +57,13 @@ async def _delivered(journal: Journal, live: Live, now: int) -> list[Item]:
     scribe = live.served.recorder.scribe
     items: list[Item] = []
     for sent in await journal.inbox(live.id):
+        seals = seals_in(sent.event)
+        beside: Vault = await journal.beside(seals) if seals else {}
         item = Item(at=now, key=sent.key, takes=sent.number)
         try:
-            item.signal = _from_outside(
-                live, scribe.read_signal(sent.event, live.snapshot.effects, now)
-            )
+            told = live.served.recorder.opened(sent.event, beside) if seals else sent.event
+            signal = scribe.read_signal(told, live.snapshot.effects, now)
+            item.signal = _from_outside(live, signal)
         except Unreadable as error:
             item.note = {"$undelivered": str(error)}
         items.append(item)

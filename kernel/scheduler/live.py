@@ -25,7 +25,7 @@ from detent.kernel.steps import Moved
 from detent.kernel.upgrades import Renewal
 from detent.kernel.wire import Tree
 
-__all__ = ["Barrier", "Item", "Live", "Underway"]
+__all__ = ["Barrier", "Item", "Live", "Underway", "end_of"]
 
 
 @define(eq=False)
@@ -76,6 +76,21 @@ class Underway(Protocol):
         ...
 
 
+def end_of(run: str, snapshot: Snapshot[Any]) -> End:
+    """How a run that is over has ended, with all that is told of it."""
+    ended: Any = snapshot.end
+    pending = snapshot.pending
+    if not pending.doubts and not pending.abandoned:
+        whole: End = ended
+        return whole
+    told: End = evolve(
+        ended,
+        in_doubt=tuple(f"{run}/{id}" for id in pending.doubts),
+        abandoned=tuple(f"{run}/{id}" for id in pending.abandoned),
+    )
+    return told
+
+
 @define(eq=False)
 class Barrier:
     """Effects that wait until others have ended that were told to stop."""
@@ -114,17 +129,7 @@ class Live:
     @property
     def end(self) -> End:
         """How it ended, with all that is told of it; of a run that is over."""
-        ended: Any = self.snapshot.end
-        pending = self.snapshot.pending
-        if not pending.doubts and not pending.abandoned:
-            whole: End = ended
-            return whole
-        told: End = evolve(
-            ended,
-            in_doubt=tuple(f"{self.id}/{id}" for id in pending.doubts),
-            abandoned=tuple(f"{self.id}/{id}" for id in pending.abandoned),
-        )
-        return told
+        return end_of(self.id, self.snapshot)
 
     @property
     def is_over(self) -> bool:

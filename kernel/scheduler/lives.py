@@ -17,7 +17,14 @@ import trio
 from attrs import evolve
 
 from detent.kernel.entries import Header
-from detent.kernel.errors import NoSuchRun, NotServed, RunChanged
+from detent.kernel.errors import (
+    DamagedStore,
+    DetentError,
+    NoSuchRun,
+    NotServed,
+    RunChanged,
+    Unreadable,
+)
 from detent.kernel.journal import Journal, Loaded, MemoryJournal, frame_of
 from detent.kernel.policies import seed_of
 from detent.kernel.ports import World
@@ -30,7 +37,13 @@ from detent.kernel.scheduler.replies import Bell, Ending
 from detent.kernel.scheduler.served import Served
 from detent.kernel.upgrades import Renewal, renewal
 
-__all__ = ["Lives", "inside"]
+__all__ = ["DAMAGE", "UNDRIVEN", "Lives", "inside"]
+
+DAMAGE = (DamagedStore, Unreadable)
+"""What is wrong with a run that is not as it was written."""
+
+UNDRIVEN = (NoSuchRun, NotServed, *DAMAGE)
+"""Why a run cannot be driven here, whatever is to happen to it."""
 
 inside: ContextVar[str] = ContextVar("detent.inside", default="")
 """The run whose effect is being performed here."""
@@ -50,6 +63,8 @@ class Lives:
         )
         self.is_closed = False
         self.telling = 0
+        self.damaged: dict[str, DetentError] = {}
+        """Runs that cannot be read as they are stored, and why: they are left alone."""
         self.bells: WeakValueDictionary[str, Bell] = WeakValueDictionary()
         self.ends: WeakValueDictionary[str, Ending] = WeakValueDictionary()
         self.tell: Callable[[str, Item], None] = _nobody
@@ -121,7 +136,12 @@ class Lives:
     async def _woken(self, run: str) -> Live:
         """A run that is loaded, and kept if it is not over."""
         was_owned = run in self._owned
-        loaded = await self.load(run)
+        try:
+            loaded = await self.load(run)
+        except DAMAGE as error:
+            self.damaged[run] = error
+            raise
+        self.damaged.pop(run, None)
         live = self._runs.get(run) or loaded  # it may have been born meanwhile
         if live.is_over:
             self._owned.discard(run)

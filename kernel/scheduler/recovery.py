@@ -5,7 +5,8 @@ Rule 1: a run that only waits is not touched, nor is any looked at that does not
 Rule 2: what is held begins as if nothing had been; only what may have begun goes by its class: pure and idempotent
         effects are ordered again, of reconcilable ones it is asked what came of them, at_most_once ones are in doubt.
 Rule 3: what had been told to stop has stopped, with the process that performed it.
-Rule 4: a run is taken up when it is loaded for the first time, by whomever, before anything else happens to it.
+Rule 4: what came for a run that had ended is taken out of its inbox.
+Rule 5: a run is taken up when it is loaded for the first time, by whomever, before anything else happens to it.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ from detent.kernel.flights import Fan, Flight
 from detent.kernel.journal import Standing
 from detent.kernel.scheduler.engine import Engine
 from detent.kernel.scheduler.live import Item, Live
-from detent.kernel.scheduler.rounds import DRIVEN
 from detent.kernel.signals import Event, Happened, InDoubt, Stopped
 from detent.kernel.values import moment
 
@@ -32,7 +32,7 @@ async def recover(engine: Engine) -> None:
     await rounds.tell(Item, statuses=("ending",))
     await rounds.tell(Item, _was_left, statuses=("parked",))
     await rounds.tell(Item, statuses=("waiting",), held=True)
-    await rounds.tell(_look_for_mail, statuses=DRIVEN, mail=True)
+    await rounds.tell(_look_for_mail, mail=True)
     await rounds.begin()
 
 

@@ -13,12 +13,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from detent.kernel.decisions import Halted
-from detent.kernel.errors import NoSuchRun, NotServed
 from detent.kernel.journal import Journal, RunStatus, Standing
 from detent.kernel.ports import Clock
 from detent.kernel.scheduler.alarms import Alarm, Alarms
 from detent.kernel.scheduler.live import Item
-from detent.kernel.scheduler.lives import Lives
+from detent.kernel.scheduler.lives import UNDRIVEN, Lives
 
 __all__ = ["DRIVEN", "LEFT", "PAGE", "Rounds"]
 
@@ -113,13 +112,13 @@ class Rounds:
             after, is_last = (page[-1][0] if page else ""), len(page) < PAGE
 
     async def _wake(self, run: str, item: Item) -> None:
-        """Tell a run. One that is not what its machine is now is left alone."""
+        """Tell a run. One that is not what its machine is now, or is damaged, is left alone."""
         live = self._lives.get(run)
         if live is not None and item.at and live.due is None:  # its own alarm has rung
             return
         try:
             await self._lives.awake(run)
-        except (NoSuchRun, NotServed):
+        except UNDRIVEN:
             return
         self._lives.tell(run, item)
 
@@ -136,7 +135,7 @@ class Rounds:
             live = await self._lives.awake(child)
             if live.snapshot.end is None and live.snapshot.pending.halted is None:
                 self._lives.tell(child, Item(Halted("cancelled", LEFT)))
-        except (NoSuchRun, NotServed):
+        except UNDRIVEN:
             return
 
 

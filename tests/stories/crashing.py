@@ -2,6 +2,7 @@
 
 Rule 1: what is done to a run, and how the world behaves, is drawn before; only where the kernel dies differs.
 Rule 2: what is checked is read off the journal, and off what the world saw.
+Rule 3: whoever asks the world whether something was done is told the truth.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from detent.kernel import (
     Event,
     Fails,
     Handled,
+    Journal,
     Kernel,
     Limiter,
     Limits,
@@ -34,6 +36,7 @@ from detent.kernel import (
     shape_of,
     verify_log,
 )
+from detent.tools.stores import SQLite
 from detent.tools.testing import machines, values, walk_key
 from detent.tools.testing.drawing import Draw
 from detent.tools.testing.faults import Moment
@@ -98,7 +101,9 @@ class Cut:
 
     scene: Scene
     crash_at: tuple[int, Moment] | None = None
+    store: SQLite | None = None
     begun: set[str] = field(factory=set[str])
+    done: set[str] = field(factory=set[str])
     calls: list[str] = field(factory=list[str])
     wrong: list[str] = field(factory=list[str])
     acknowledged: set[str] = field(factory=set[str])
@@ -107,7 +112,7 @@ class Cut:
     simulator: Simulator = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.simulator = Simulator(self.scene.seed, crash_at=self.crash_at)
+        self.simulator = Simulator(self.scene.seed, crash_at=self.crash_at, store=self.store)
 
     def play(self) -> "Cut":
         """Play it to its end."""
@@ -155,18 +160,23 @@ class Cut:
 
     def _handled(self, effect: Any, recovery: str) -> Handled:
         async def perform(order: Any, context: Context) -> Any:
-            return await self._perform(effect, recovery == "at_most_once", context)
+            return await self._perform(effect, recovery, context)
 
         async def query(order: Any, context: Context) -> Any:
+            await trio.sleep(0.1)
+            if context.key not in self.done:
+                raise Fails("it was not done")
             return self.scene.given[effect]
 
         return handle(effect, perform, query=query if recovery == "reconcilable" else None)
 
-    async def _perform(self, effect: type[Any], is_once: bool, context: Context) -> Any:
+    async def _perform(self, effect: type[Any], recovery: str, context: Context) -> Any:
         """Give what is given, fail, or raise, after some time: the same for the same attempt of the same effect."""
         key = context.key
-        if is_once and key in self.begun:
+        if recovery == "at_most_once" and key in self.begun:
             self.wrong.append(f"{key} is begun twice")
+        if recovery == "reconcilable" and key in self.done:
+            self.wrong.append(f"{key} is begun, and somebody could have known that it was done")
         self.begun.add(key)
         self.calls.append(key)
         journal = self.simulator.journal
@@ -181,6 +191,8 @@ class Cut:
         if ending == "surely not":
             self.begun.discard(key)
             raise Fails("surely not")
+        if ending == "value" or chance.random() < 0.5:
+            self.done.add(key)
         if ending == "raises":
             raise OSError("the line is dead")
         return self.scene.given[effect]
@@ -199,8 +211,13 @@ class Cut:
 
     async def _logs(self) -> dict[str, Sequence[bytes]]:
         """All runs that are stored, as logs. All of them have ended."""
+        if self.store is None:
+            return await self._logs_in(self.simulator.journal)
+        async with self.store.read() as journal:
+            return await self._logs_in(journal)
+
+    async def _logs_in(self, journal: Journal) -> dict[str, Sequence[bytes]]:
         logs: dict[str, Sequence[bytes]] = {}
-        journal = self.simulator.journal
         for run, standing in await journal.find(limit=ALL):
             loaded = await journal.load(run)
             assert loaded is not None
@@ -213,6 +230,6 @@ class Cut:
             logs[run] = tuple(stored_lines(recorder, loaded.header, entries, beside))
         return logs
 
-    def cut(self, number: int, moment: Moment) -> "Cut":
-        """The same, cut at another commit."""
-        return Cut(self.scene, (number, moment))
+    def cut(self, number: int, moment: Moment, store: SQLite | None = None) -> "Cut":
+        """The same, cut at another commit, perhaps in a file."""
+        return Cut(self.scene, (number, moment), store)

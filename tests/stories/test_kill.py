@@ -1,7 +1,8 @@
 """A process that is killed while it works, again and again: what was acknowledged is there, and nothing is done twice.
 
 Rule 1: a kill is SIGKILL, and comes while work goes on: after some time, after an entry, or in the middle of a call.
-Rule 2: what is asked of the file in the end does not depend on when the kills came. The seed is told if it fails;
+Rule 2: half of the processes wait for the disk at every commit (`durability="full"`).
+Rule 3: what is asked of the file in the end does not depend on when the kills came. The seed is told if it fails;
         DETENT_SEED=... tries it again, as far as two processes can do the same twice.
 """
 
@@ -30,6 +31,8 @@ STARTED = 2  # runs that each process begins
 PATIENCE = 40.0  # seconds that a process may take for what it is to do
 ENOUGH = 3.0  # seconds after which a process is killed that has not killed itself
 MOST = 10_000
+
+WATCH = 1  # the id of what is done in the background: it is ordered first
 
 Sent = tuple[str, int]  # a run, and the number of a note, or of a question
 
@@ -110,7 +113,8 @@ class Victims:
     @asynccontextmanager
     async def process(self, entry: int = 0, call: int = 0) -> AsyncGenerator[Victim]:
         """A process that is ready to work, and is asked for everything that is left."""
-        what = [self.store.path, self.calls, entry, call]
+        durability = self.chance.choice(("normal", "full"))
+        what = [self.store.path, self.calls, entry, call, durability]
         with (self.folder / "errors").open("ab") as errors, trio.fail_after(PATIENCE):
             process = await trio.lowlevel.open_process(
                 command(toil, *what),
@@ -200,7 +204,9 @@ class Victims:
 async def check(victims: Victims) -> None:
     """Everything that was acknowledged is there, once; nothing was done twice; logs are whole, and replay."""
     called = Counter(victims.calls.read_text().splitlines())
-    twice = {call for call, times in called.items() if times > 1 and call.startswith("once ")}
+    twice = {
+        call for call, times in called.items() if times > 1 and call.startswith(("once ", "ship "))
+    }
     assert twice == set()
     async with victims.store.read() as journal:
         found = dict(await journal.find(limit=MOST))
@@ -214,7 +220,7 @@ async def check(victims: Victims) -> None:
             await check_run(journal, victims, run, called)
 
 
-async def check_log(run: Visited) -> None:
+async def check_log(run: Visited[Any, Any]) -> None:
     """The log of a run and those inside it is whole, and replays."""
     log = await run.log()
     heads, again = verify_log(log), replay(log, day)
@@ -237,10 +243,16 @@ async def check_run(journal: Journal, victims: Victims, run: str, called: Counte
     made = {int(call.rpartition("/")[2]) for call in called if call.startswith(f"once {run}/")}
     known = {effect for effect, out in heard.items() if out["$"] in ("Returned", "InDoubt")}
     assert made <= known
+    shipped = {int(call.rpartition("/")[2]) for call in called if call.startswith(f"ship {run}/")}
     if run in victims.runs and not is_doomed(run):
         now = (await visit(journal, day).run(run).snapshot()).data
         assert sorted(now.notes) == list(range(EXPECTED))
         assert now.paid <= len(made) <= now.paid + now.doubts
+        assert shipped <= returned
+        assert now.shipped == len(shipped)
+        watches = [event for event in events if event["$happened"][0] == WATCH]
+        assert (len(watches), now.watched <= 1) == (1, True)
+        assert called[f"watch {run}/{WATCH}"] >= now.watched
 
 
 @pytest.mark.parametrize("way", ["after some time", "after an entry", "in a call"])

@@ -86,6 +86,20 @@ class Lift(Effect[int]):
 
 
 @frozen
+class Ship(Effect[int], recovery="reconcilable"):
+    """Send something off, once: it can be found out whether that was done."""
+
+    n: int
+
+
+@frozen
+class Watch(Effect[int], recovery="idempotent"):
+    """Look on in the background."""
+
+    n: int
+
+
+@frozen
 class Errand:
     """What a child does: something small."""
 
@@ -110,6 +124,8 @@ class Day:
     paid: int = 0
     got: int = 0
     doubts: int = 0
+    shipped: int = 0
+    watched: int = 0
     notes: tuple[int, ...] = ()
     answers: tuple[bool, ...] = ()
 
@@ -120,6 +136,22 @@ class Day:
     def lift(self) -> Lift:
         """What is to be lifted."""
         return Lift(self.n)
+
+    def ship(self) -> Ship:
+        """What is to be sent off."""
+        return Ship(self.n)
+
+    def watch(self) -> Watch:
+        """What is to be looked on."""
+        return Watch(self.n)
+
+    def sent(self, event: Returned[int]) -> "Day":
+        """It was sent off."""
+        return evolve(self, shipped=self.shipped + 1)
+
+    def seen(self, event: Returned[int]) -> "Day":
+        """It was looked on."""
+        return evolve(self, watched=self.watched + 1)
 
     def pays(self) -> tuple[Pay, ...]:
         """What is to be paid side by side."""
@@ -186,6 +218,8 @@ errand = Machine(
 
 fetch = Call(Fetch, Day.fetch, retry=again, limit="gate", breaker="road", timeout=5.0)
 lift = Call(Lift, Day.lift, retry=Retry(attempts=5, base=0.001))
+ship = Call(Ship, Day.ship, retry=again, limit="gate")
+watch = Call(Watch, Day.watch, retry=again, name="watch")
 pay: Each[Day, int] = Each(Call(Pay, limit="gate", name="pay"), Day.pays, at_most=2, name="pays")
 ask = Wait(bool, "Go on?", deadline=0.3)
 child = Spawn(errand, Day.errand, name="child")
@@ -194,6 +228,8 @@ children: Each[Day, Errand] = Each(one, Day.errands, name="children")
 
 day = Machine(
     "day",
+    On(watch.returned, update=Day.seen),
+    On(watch.unreturned),
     State(
         "toil",
         Region(
@@ -205,7 +241,13 @@ day = Machine(
                 do=fetch,
             ),
             State(
-                "lift", On(lift.returned | lift.unreturned, to="pay", update=Day.lifted), do=lift
+                "lift", On(lift.returned | lift.unreturned, to="ship", update=Day.lifted), do=lift
+            ),
+            State(
+                "ship",
+                On(ship.returned, to="pay", update=Day.sent),
+                On(ship.unreturned, to="pay"),
+                do=ship,
             ),
             State("pay", On(pay.settled, to="child", update=Day.settle), do=pay),
             State("child", On(child.ended, to="ask", update=Day.over), do=child),
@@ -237,6 +279,7 @@ day = Machine(
     ),
     Final("night"),
     data=Day,
+    background=watch,
 )
 
 # -- the process
@@ -251,6 +294,15 @@ def tags_of(entry: Entry) -> set[str]:
     """What an event is written under."""
     event: Any = entry.event
     return set(event)
+
+
+def written(path: str) -> list[str]:
+    """What was written down."""
+    try:
+        with open(path) as file:
+            return file.readlines()
+    except FileNotFoundError:
+        return []
 
 
 def die() -> None:
@@ -286,6 +338,31 @@ class Toiler:
         if self.chance.random() < 0.3:
             raise OSError("nobody there")
         self.did("fetch", context)
+        return order.n
+
+    async def ship(self, order: Ship, context: Context) -> int:
+        """Not to be done again: who does not know asks whether it was done."""
+        await trio.sleep(self.chance.random() * 0.01)
+        if self.chance.random() < 0.2:
+            raise OSError("nobody there")
+        self.did("ship", context)
+        await trio.sleep(self.chance.random() * 0.01)
+        if self.chance.random() < 0.2:
+            raise OSError("the line is cut")
+        return order.n
+
+    async def was_shipped(self, order: Ship, context: Context) -> int:
+        """Whether it was done."""
+        if f"ship {context.key}\n" not in written(self.calls):
+            raise Fails("it is still here")
+        return order.n
+
+    async def watch(self, order: Watch, context: Context) -> int:
+        """Idempotent: it may be done again, and takes its time."""
+        await trio.sleep(self.chance.random() * 0.05)
+        if self.chance.random() < 0.2:
+            raise OSError("nothing to be seen")
+        self.did("watch", context)
         return order.n
 
     async def pay(self, order: Pay, context: Context) -> int:
@@ -359,7 +436,13 @@ def toiling(store: SQLite | None, toiler: Toiler | None = None) -> World:
     who = toiler or Toiler("")
     return World(
         day,
-        handlers=[handle(Fetch, who.fetch), handle(Pay, who.pay), handle(Lift, who.lift)],
+        handlers=[
+            handle(Fetch, who.fetch),
+            handle(Pay, who.pay),
+            handle(Lift, who.lift),
+            handle(Ship, who.ship, query=who.was_shipped),
+            handle(Watch, who.watch),
+        ],
         store=store,
         limiters={"gate": Limiter(calls=40, per=0.1)},
         breakers={"road": Breaker(failures=4, cool_down=0.02, probe=0.5)},
@@ -367,10 +450,10 @@ def toiling(store: SQLite | None, toiler: Toiler | None = None) -> World:
     )
 
 
-async def toil(file: str, calls: str, entries: str, deeds: str) -> None:
+async def toil(file: str, calls: str, entries: str, deeds: str, durability: Any) -> None:
     """Toil until stdin ends, or the kill comes."""
     toiler = Toiler(calls, int(entries), int(deeds))
-    async with open_kernel(toiling(SQLite(file), toiler)) as kernel:
+    async with open_kernel(toiling(SQLite(file, durability=durability), toiler)) as kernel:
         say("ready")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(toiler.answer, kernel)

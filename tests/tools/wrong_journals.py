@@ -1,4 +1,7 @@
-"""Journals that each break one promise, and stores that do so when they are opened again."""
+"""Journals that each break one promise, and stores that do so when they are opened again.
+
+The file is long because there are many promises.
+"""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -9,6 +12,7 @@ import trio
 from attrs import evolve, frozen
 
 from detent.kernel import (
+    Checkpoint,
     Committed,
     Delivery,
     Entry,
@@ -163,6 +167,11 @@ class LosesDeliveries(Shelved):
         return verdicts
 
 
+class LosesWhatLiesBesideMail(Shelved):
+    def _put(self, delivery: Delivery) -> None:
+        super()._put(evolve(delivery, beside=()))
+
+
 class SparesSecrets(Shelved):
     async def erase(self, digests: Iterable[str]) -> int:
         kept = dict(self._beside)
@@ -251,6 +260,21 @@ class CutsBeforeItLooks(Shelved):
         return tuple(one for one in await super().find(**wanted) if one[0] in page)
 
 
+class TakesEveryCheckpointForTheFirst(Shelved):
+    async def append(self, batch: Sequence[Write]) -> tuple[Verdict, ...]:
+        verdicts = await super().append(batch)
+        for one in batch:
+            if one.checkpoint is not None and one.run in self._openings:
+                self._openings[one.run] = one.checkpoint
+        return verdicts
+
+
+class BeginsEveryRunLikeAFork(Shelved):
+    async def opening(self, run: str) -> Checkpoint | None:
+        loaded = await self.load(run)
+        return None if loaded is None else loaded.checkpoint
+
+
 # -- who listens
 
 
@@ -304,6 +328,12 @@ class ForgetsUpgrades(Shelved):
         super().take_out()
         for kept in self._runs.values():
             kept.became = None
+
+
+class ForgetsOpenings(Shelved):
+    def take_out(self) -> None:
+        super().take_out()
+        self._openings.clear()
 
 
 class ForgetsCells(Shelved):
@@ -366,6 +396,12 @@ KINDS: dict[str, type[Shelved]] = {
         *(ClaimsTheSameAgain, ReadsOneMore, ReadsFromTheEntryOn, HoldsByNumber),
         *(ReadsTheLatestFirst, IsDueAtOnce, ListsTheDead, ListsWhatWas, FindsInAnyOrder),
         *(CutsBeforeItLooks, TellsOfSends, TellsOfRefusals, TellsNobody, ForgetsEpochs),
+        *(
+            LosesWhatLiesBesideMail,
+            TakesEveryCheckpointForTheFirst,
+            BeginsEveryRunLikeAFork,
+            ForgetsOpenings,
+        ),
         *(ForgetsTheMail, CountsAnew, ForgetsUpgrades, ForgetsCells, BringsBackWhatWasErased),
     )
 }

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from detent.kernel import (
     Beside,
     Cell,
+    Checkpoint,
     Delivery,
     Entry,
     Journal,
@@ -60,6 +61,10 @@ class Through:
     async def entries(self, run: str, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
         """See Journal."""
         return await self.inside.entries(run, after, limit)
+
+    async def opening(self, run: str) -> Checkpoint | None:
+        """See Journal."""
+        return await self.inside.opening(run)
 
     async def holds(self, run: str, seq: int, hash: str) -> bool:
         """See Journal."""

@@ -116,6 +116,16 @@ odd = Call(Data, lambda data: 0)
 small = Machine("small", State("only"), data=Data)
 
 
+def inputs(data: Data) -> tuple[Data, ...]:
+    """Inputs, and not what makes children of them."""
+    return (data,)
+
+
+def words(data: Data) -> list[str]:
+    """Questions, and not what asks them."""
+    return ["Sure?"]
+
+
 def machine(*parts: Any, **keywords: Any) -> Any:
     """A machine of some parts, with a state that needs nothing after them."""
     given: dict[str, Any] = {"data": Data, **keywords}
@@ -336,6 +346,8 @@ MISTAKES: list[tuple[str, Callable[[], Any], str]] = [
     ("no-order", lambda: machine(State("a", do=Spawn(small))), "what to order"),
     ("two-makers", lambda: machine(State("a", do=Each(work, list))), "maker of its own"),
     ("two-makers", lambda: machine(State("a", do=Each(ask, list))), "maker of its own"),
+    ("wrong-orders", lambda: machine(State("a", do=Each(Spawn(small), inputs))), "small(...)"),
+    ("wrong-orders", lambda: machine(State("a", do=Each((Work, ask), words))), "Work or"),
     ("no-machine", lambda: machine(State("a", do=Spawn(None, Data.work))), "cannot be run"),
     ("duplicate-effect", lambda: machine(State("a", do=(work, work))), "use Each"),
     (

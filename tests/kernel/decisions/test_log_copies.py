@@ -54,7 +54,10 @@ def test_so_are_orders_of_an_each() -> None:
 
     made = forked(log, 3, at=10)
 
-    assert effects_in(made)["1"][3]["$fan"]["lives"] == {"0": [1, "x", 15], "1": [1, "x", 0]}
+    assert effects_in(made)["1"][3]["$fan"]["lives"] == {
+        **{"0": [1, "x", 15], "1": [1, "x", 0]},
+        "2": [1, "fork", 0],  # it was under way, and is to begin again
+    }
 
 
 def test_nobody_is_asked_about_what_waits_in_the_line() -> None:

@@ -15,10 +15,10 @@ from detent.kernel import (
     ForkChoice,
     Head,
     Key,
-    Queued,
     Recorded,
     Recorder,
     Rejected,
+    Resumed,
     Signal,
     Snapshot,
     Stepped,
@@ -30,12 +30,9 @@ from detent.kernel import (
     draw,
     log_lines,
     opening_lines,
-    recall,
     recorded_lines,
     scribe_of,
 )
-from detent.kernel.stepper import follow_up
-from detent.kernel.wire import Tree
 from detent.tools.testing import Features, Walk, machines, walks
 
 __all__ = ["Recording", "Steps", "all_of", "can_be_written", "recorded", "recordings", "resumed"]
@@ -112,28 +109,18 @@ def all_of(ids: Iterable[int], choice: ForkChoice) -> dict[int, ForkChoice]:
     return chosen
 
 
-def resumed(made: Fork, table: Table[Any, Any, Any]) -> list[bytes]:
-    """The log of a fork in which what arrives has arrived, after what was deferred has been offered again."""
+def resumed(made: Fork, table: Table[Any, Any, Any], late: int = 0) -> list[bytes]:
+    """The log of a fork that somebody has resumed, so much later: what arrives has arrived."""
     recorder = Recorder(table)
-    scribe = scribe_of(table)
     log = list(made.lines())
-    now = scribe.snapshot(made.checkpoint.frame)
+    now = scribe_of(table).snapshot(made.checkpoint.frame)
     head = Head(made.checkpoint.hash)
-    signals: list[Tree] = [None, *made.arriving]
-    for written in signals:
-        if written is None:
-            again = recall(table, now)
-            steps = [] if again is None else follow_up(now, again, lambda now: recall(table, now))
-        else:
-            signal = scribe.read_signal(written, now.effects)
-            is_parked = now.pending.parked is not None
-            steps = advance(table, now, Queued(signal) if is_parked else signal, now.at)
-        for stepped in steps:
-            assert not isinstance(stepped, Rejected) or stepped.cause is not None, stepped
-            recorded = recorder.record(head, now, stepped)
-            if recorded is not None:
-                now, head = recorded.snapshot, recorded.head
-                log += recorded_lines(made.header.run, recorded)
+    for stepped in advance(table, now, Resumed(), now.at + late):
+        assert not isinstance(stepped, Rejected) or stepped.cause is not None, stepped
+        recorded = recorder.record(head, now, stepped)
+        if recorded is not None:
+            now, head = recorded.snapshot, recorded.head
+            log += recorded_lines(made.header.run, recorded)
     return log
 
 

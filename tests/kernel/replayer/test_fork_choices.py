@@ -201,4 +201,4 @@ def test_what_was_asked_to_stop_before_may_have_stopped() -> None:
     forked = fork(log, 3, "fork", took)
 
     assert len(forked.arriving) == FIRST + 4
-    assert replay(resumed(forked, ASKING), asking).entries == FIRST + 4
+    assert replay(resumed(forked, ASKING), asking).entries == FIRST + 4 + 1

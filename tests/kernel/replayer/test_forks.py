@@ -34,18 +34,21 @@ from detent.kernel import (
     Fork,
     ForkChoice,
     FrozenMap,
+    Halted,
     Happened,
     Head,
     Key,
     Moved,
     NoSuchEntry,
     Recorder,
+    Resumed,
     Secret,
     Signal,
     Snapshot,
     Table,
     WrongInput,
     advance,
+    due,
     fork,
     log_lines,
     read_log,
@@ -53,6 +56,8 @@ from detent.kernel import (
     replay,
     scribe_of,
     snapshot_at,
+    spelled,
+    step,
     verify_log,
     walk,
 )
@@ -77,7 +82,7 @@ def in_flight(table: Table[Any, Any, Any], now: Snapshot[Any]) -> dict[int, tupl
         if isinstance(flight, Fan) and isinstance(form, Each):
             for index in flight.under_way():
                 id = flight.id + index
-                found[id] = (flight.form, form.forms[flight.part_of(id)], flight.stopping)
+                found[id] = (flight.form, form.forms[flight.part_of(id)], flight.is_stopping(id))
         else:
             found[flight.id] = (flight.form, form, flight.stopping)
     return {id: one for id, one in found.items() if id not in waiting}
@@ -159,14 +164,77 @@ def test_a_run_is_forked_from_wherever_it_went_on(made: Recording, data: st.Data
 
     forked = fork(made.log, now.seq, "fork", choices, at=now.at + late)
 
-    snapshot = scribe_of(made.table).snapshot(forked.checkpoint.frame)
-    assert snapshot == later(now, late)
+    scribe = scribe_of(made.table)
+    snapshot = scribe.snapshot(forked.checkpoint.frame)
+    assert going(snapshot) == going(later(now, late))
+    assert spelled(scribe.frame(snapshot)) == spelled(forked.checkpoint.frame)
     log = resumed(forked, made.table)
     found = replay(log, made.table.machine)
     assert found.divergence is None
     assert found.entries == sum(isinstance(line.what, Entry) for line in read_log(log))
     assert list(verify_log(log)) == ["fork"]
     assert snapshot_at(log, now.seq, made.table.machine) == snapshot
+
+
+def going(now: Snapshot[Any]) -> Snapshot[Any]:
+    """A snapshot without what tells that nobody has resumed it, nor what is in line."""
+    effects = tuple(begun_flight(one) for one in now.effects)
+    return but(now, pending=but(now.pending, effects=effects, parked=None, line=()))
+
+
+def begun_flight(flight: Flight) -> Flight:
+    """An effect that is not held for the fork alone."""
+    lives = {
+        id: evolve(flight.life_of(id), held="")
+        for id in range(flight.id, flight.id + len(getattr(flight, "orders", (0,))))
+        if flight.life_of(id).held == "fork"
+    }
+    return flight.living(lives) if lives else flight
+
+
+@given(recordings(), st.data())
+@settings(max_examples=times(60))
+def test_what_is_to_be_done_again_is_held_until_the_fork_is_resumed(
+    made: Recording, data: st.DataObject
+) -> None:
+    now = where(data, made)
+    if now is None:
+        return
+    choices = drawn(data, made, now)
+
+    forked = fork(made.log, now.seq, "fork", choices)
+
+    snapshot: Snapshot[Any] = scribe_of(made.table).snapshot(forked.checkpoint.frame)
+    again = {
+        id
+        for id, (_, form, is_stopping) in in_flight(made.table, now).items()
+        if not is_stopping and not isinstance(form, Wait) and id not in held(now)
+        if (choices.get(id) or default(form)) == "rerun"
+    }
+    assert held(snapshot) == held(now) | again
+    assert snapshot.status == "parked"
+    assert due(made.table, snapshot) == ()
+
+
+@given(recordings(), st.data(), st.sampled_from((0, 1, 86_400_000_000)))
+@settings(max_examples=times(60))
+def test_the_time_of_a_fork_stands_still_until_it_is_resumed(
+    made: Recording, data: st.DataObject, late: int
+) -> None:
+    now = where(data, made)
+    if now is None:
+        return
+    forked = fork(made.log, now.seq, "fork", drawn(data, made, now))
+    snapshot: Snapshot[Any] = scribe_of(made.table).snapshot(forked.checkpoint.frame)
+
+    woken = step(made.table, snapshot, Resumed(), snapshot.at + late)
+
+    seq = now.seq + 1
+    assert woken.snapshot.pending.parked is None
+    assert going(woken.snapshot) == going(but(later(now, late), seq=seq))
+    assert replay(resumed(forked, made.table, late), made.table.machine).divergence is None
+    ended = step(made.table, snapshot, Halted("cancelled"), snapshot.at + late)
+    assert not ended.snapshot.pending.is_inert
 
 
 def later(now: Snapshot[Any], late: int) -> Snapshot[Any]:
@@ -206,12 +274,14 @@ def test_what_arrives_is_what_was_chosen(made: Recording, data: st.DataObject) -
         arriving[signal.effect] = signal.event
     came = came_of(made, now.seq)
     expected: dict[int, Any] = {}
-    for id, (_, form, _) in in_flight(made.table, now).items():
+    for id, (_, form, is_stopping) in in_flight(made.table, now).items():
         choice = choices.get(id) or ("rerun" if id in held(now) else default(form))
         if choice == "take":
             expected[id] = came[id]
         elif choice == "doubt":
             expected[id] = InDoubt("fork", at=moment(now.at))
+        elif is_stopping:
+            expected[id] = Stopped("fork", at=moment(now.at))
     assert arriving == expected
 
 
@@ -256,7 +326,8 @@ def test_a_fork_is_forked_like_any_run(made: Recording, data: st.DataObject) -> 
     assert second.header.origin is not None
     assert (second.header.origin.run, second.header.origin.seq) == ("first", again.seq)
     assert second.header.origin.hash == hash_at(log, again.seq)
-    assert scribe_of(made.table).snapshot(second.checkpoint.frame) == again
+    snapshot = scribe_of(made.table).snapshot(second.checkpoint.frame)
+    assert going(snapshot) == going(again)
     both = [*log, *resumed(second, made.table)]
     assert replay(both, made.table.machine).divergence is None
     assert list(verify_log(both)) == ["first", "second"]
@@ -316,15 +387,18 @@ def test_a_fork_goes_another_way_than_its_parent() -> None:
     log = logs(runs=["late"])["late"]
     forked = fork(log, 4, "fork")
     now = scribe_of(PARCEL).snapshot(forked.checkpoint.frame)
-    recorder = Recorder(PARCEL)
+    recorder, head = Recorder(PARCEL), Head(forked.checkpoint.hash)
+    lines = [*log, *forked.lines()]
 
-    (stepped,) = advance(PARCEL, now, Collected())
+    for signal in (Resumed(), Collected()):
+        (stepped,) = advance(PARCEL, now, signal)
+        recorded = recorder.record(head, now, stepped)
+        assert recorded is not None
+        now, head = recorded.snapshot, recorded.head
+        lines += recorded_lines("fork", recorded)
 
-    recorded = recorder.record(Head(forked.checkpoint.hash), now, stepped)
-    assert recorded is not None
-    lines = [*log, *forked.lines(), *recorded_lines("fork", recorded)]
-    assert replay(lines, parcel()).entries == 6 + 1
-    assert snapshot_at(lines, 5, parcel(), run="fork").configuration == ("delivered",)
+    assert replay(lines, parcel()).entries == 6 + 2
+    assert snapshot_at(lines, 6, parcel(), run="fork").configuration == ("delivered",)
     assert snapshot_at(lines, 5, parcel(), run="late").configuration == ("asking",)
 
 
@@ -340,6 +414,8 @@ def test_a_fork_needs_a_name_of_its_own() -> None:
         fork(logs(runs=["direct"])["direct"], 2, "direct")
 
     assert str(raised.value) == "a fork needs a name of its own, not 'direct'"
+    with pytest.raises(WrongInput, match="'direct/1' cannot be the name of a fork: `/` is for"):
+        fork(logs(runs=["direct"])["direct"], 2, "direct/1")
 
 
 def test_an_entry_that_is_not_there_cannot_be_forked() -> None:
@@ -401,4 +477,4 @@ def test_what_is_sealed_is_sealed_in_the_fork_too(key: Key | None) -> None:
 
     assert not any(b"Ada" in line for line in lines)
     assert verify_log(lines)
-    assert snapshot_at(lines, 1, owning, key=KEY) == snapshot_at(log, 1, owning, key=KEY)
+    assert going(snapshot_at(lines, 1, owning, key=KEY)) == snapshot_at(log, 1, owning, key=KEY)

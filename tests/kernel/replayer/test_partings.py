@@ -15,6 +15,7 @@ from detent.kernel import (
     Head,
     Moved,
     Recorder,
+    Resumed,
     Signal,
     advance,
     canonical,
@@ -234,7 +235,7 @@ def gone_on(forked: Fork, *signals: Any) -> list[bytes]:
     recorder = Recorder(PARCEL)
     log = list(forked.lines())
     now, head = scribe_of(PARCEL).snapshot(forked.checkpoint.frame), Head(forked.checkpoint.hash)
-    for signal in signals:
+    for signal in (Resumed(), *signals):
         for stepped in advance(PARCEL, now, signal, now.at + 7):
             recorded = recorder.record(head, now, stepped)
             if recorded is not None:

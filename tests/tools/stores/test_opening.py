@@ -18,10 +18,11 @@ from detent.kernel import (
     StoreClosed,
     StoreInUse,
     WrongInput,
+    fork,
 )
 from detent.tools.stores import ReadOnly, SQLite
-from detent.tools.stores.sqlite.schema import APPLICATION, FIRST
-from detent.tools.testing.contracts.diary import SCRIBE, Said, begun
+from detent.tools.stores.sqlite.schema import APPLICATION, MIGRATIONS
+from detent.tools.testing.contracts.diary import KEY, SCRIBE, Said, begun, forked
 from detent.tools.testing.virtual import run_virtually, virtually
 from tests.tools.stores.files import another, digest_of, driven, filled, here, looked
 
@@ -180,7 +181,7 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path, use: Any) -> No
     assert digest_of(path) == before
 
 
-SECOND = (
+NEXT = (
     "ALTER TABLE cells ADD COLUMN since INTEGER NOT NULL DEFAULT 7",
     "CREATE TABLE labels (run INTEGER PRIMARY KEY, label TEXT NOT NULL)",
     "INSERT INTO labels SELECT id, 'old ' || run FROM runs",
@@ -190,7 +191,7 @@ SECOND = (
 def test_a_file_of_an_older_version_is_brought_up_to_date_by_who_drives_it(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     filled(path, "a", "b")
-    newer = SQLite(path, migrations=(FIRST, SECOND))
+    newer = SQLite(path, migrations=(*MIGRATIONS, NEXT))
 
     for use in (here, looked):
         with pytest.raises(OtherVersion, match="older version"):
@@ -202,21 +203,38 @@ def test_a_file_of_an_older_version_is_brought_up_to_date_by_who_drives_it(tmp_p
     labels = base.execute("SELECT label FROM labels ORDER BY run").fetchall()
     base.close()
     assert labels == [("old a",), ("old b",)]
-    with pytest.raises(OtherVersion, match="version 2"):
+    with pytest.raises(OtherVersion, match="version 3"):
         driven(SQLite(path), nothing)
+
+
+def test_what_forks_begin_with_is_kept_from_the_second_version_on(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    store = filled(path, "a")
+    made = forked(fork(begun("a").lines, 1, "b", key=KEY))
+    driven(store, lambda journal: journal.append([made.write]))
+    base = sqlite3.connect(path)
+    base.execute("DROP TABLE openings")
+    base.execute("PRAGMA user_version = 1")
+    base.close()
+
+    checkpoint = driven(store, lambda journal: journal.opening("b"))
+
+    assert made.write.checkpoint is not None
+    assert checkpoint.body == made.write.checkpoint.body
+    assert driven(store, lambda journal: journal.opening("a")) is None
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_migration_is_made_whole_or_not_at_all(tmp_path: Path, place: int) -> None:
     path = tmp_path / "runs.db"
     filled(path, "a")
-    broken = (*SECOND[:place], "INSERT INTO nowhere VALUES (1)", *SECOND[place:])
+    broken = (*NEXT[:place], "INSERT INTO nowhere VALUES (1)", *NEXT[place:])
 
     with pytest.raises(Exception, match="nowhere"):
-        driven(SQLite(path, migrations=(FIRST, broken)), nothing)
+        driven(SQLite(path, migrations=(*MIGRATIONS, broken)), nothing)
 
     assert driven(SQLite(path), pages) == 4
-    assert driven(SQLite(path, migrations=(FIRST, SECOND)), pages) == 4
+    assert driven(SQLite(path, migrations=(*MIGRATIONS, NEXT)), pages) == 4
 
 
 def test_the_file_says_what_it_is(tmp_path: Path) -> None:
@@ -228,7 +246,7 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     ]
 
     base.close()
-    assert said == [APPLICATION, 1]
+    assert said == [APPLICATION, 2]
 
 
 # -- who drives

@@ -41,10 +41,10 @@ class Order:
     count: int = 0
 
 
-def told(path: str, error: sqlite3.Error) -> DetentError:
-    """An error of SQLite, for people."""
+def told(path: str, error: sqlite3.Error | UnicodeDecodeError) -> DetentError:
+    """An error of SQLite, for people. What is named in it may be no text any more."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in BEYOND_HELP:
+    if code in BEYOND_HELP or isinstance(error, UnicodeDecodeError):
         return DamagedStore(
             f"{path!r} is damaged: {error}. Restore it from a backup, or save what can be read "
             "with `sqlite3 FILE .recover`"

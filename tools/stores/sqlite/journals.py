@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from detent.kernel import (
     Beside,
     Cell,
+    Checkpoint,
     Committed,
     Delivery,
     Entry,
@@ -81,6 +82,11 @@ class Reading:
         """See Journal. Raises DamagedStore."""
         found: tuple[Entry, ...] = await self._ask(Reader.entries, run, after, limit)
         return found
+
+    async def opening(self, run: str) -> Checkpoint | None:
+        """See Journal. Raises DamagedStore."""
+        made: Checkpoint | None = await self._ask(Reader.opening, run)
+        return made
 
     async def holds(self, run: str, seq: int, hash: str) -> bool:
         """See Journal."""
@@ -284,7 +290,7 @@ def _answering(base: Base, path: str) -> Work:
             try:
                 base.execute("BEGIN")
                 asked.answer = call(reader, *given)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 asked.error = told(path, error)
             except Exception as error:
                 asked.error = error

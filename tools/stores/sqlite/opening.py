@@ -31,7 +31,7 @@ PATIENCE = 5.0  # seconds that a connection waits for another that writes
 def _translated(path: str) -> Generator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in UNWRITABLE:
             raise NoStore(

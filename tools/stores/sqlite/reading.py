@@ -44,6 +44,10 @@ RUN = """
     FROM runs JOIN machines ON machines.id = runs.machine WHERE run = ?
 """
 OPENING = "SELECT id, seq, hash FROM runs WHERE run = ?"
+BEGINNING = """
+    SELECT openings.hash, body, header FROM runs JOIN openings ON openings.run = runs.id
+    WHERE runs.run = ?
+"""
 ENTRY = "SELECT hash FROM entries WHERE id = ?"
 PAGE = "SELECT id, hash, body FROM entries WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
 TAKEN = """
@@ -135,6 +139,21 @@ class Reader:
                 return ()
             place.seq, place.hash = after, hash
         return self._lines(place, limit)
+
+    def opening(self, run: str) -> Checkpoint | None:
+        """See Journal."""
+        row = self.base.execute(BEGINNING, (run,)).fetchone()
+        if row is None:
+            return None
+        hash, body, header = row
+        if not sound(row, bytes, bytes, bytes):
+            raise self._damage(run, "what it begins with is not as it was written")
+        if chained(self._header(run, header).hash, body) != hex_of(hash):
+            raise self._damage(run, "what it begins with does not follow its header")
+        try:
+            return read_checkpoint(body, hex_of(hash))
+        except Unreadable as error:
+            raise self._damage(run, f"what it begins with: {error}") from error
 
     def holds(self, run: str, seq: int, hash: str) -> bool:
         """See Journal."""

@@ -50,7 +50,15 @@ FIRST = (
 )
 """The first version. `runs.seq` and `runs.hash` are what the first entry of a run follows."""
 
-MIGRATIONS: Migrations = (FIRST,)
+SECOND = (
+    "CREATE TABLE openings (run INTEGER PRIMARY KEY, hash BLOB NOT NULL, body BLOB NOT NULL)",
+    "INSERT INTO openings SELECT checkpoints.run, checkpoints.hash, checkpoints.body"
+    " FROM checkpoints JOIN runs ON runs.id = checkpoints.run"
+    " WHERE checkpoints.seq = runs.seq AND runs.seq > 0",
+)
+"""What forks begin with is kept when they have other checkpoints."""
+
+MIGRATIONS: Migrations = (FIRST, SECOND)
 
 
 def entry_number(run: int, seq: int) -> int:

@@ -28,6 +28,7 @@ from detent.kernel import (
     Standing,
     Verdict,
     Write,
+    needs_of,
     spelled,
 )
 from detent.tools.stores.sqlite.finding import LIVING, stands_well
@@ -48,6 +49,7 @@ BEGIN = """
 """
 ENTRY = "INSERT INTO entries VALUES (?, ?, ?)"
 CHECKPOINT = "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)"
+OPENING = "INSERT INTO openings VALUES (?, ?, ?)"
 KEY = "INSERT INTO keys VALUES (?, ?, ?)"
 TAKEN = """
     SELECT seq FROM keys WHERE run = ? AND key = ?
@@ -332,7 +334,8 @@ class Clerk:
             self._put(sent)
         for cell in write.cells:
             self._base.execute(CELL, (cell.name, spelled(cell.value), cell.version + 1))
-        self._lay(known, write.beside)
+        if write.beside:
+            self._lay(known, write.beside, needs_of(write))
         for outline in write.outlines:
             if outline.digest not in self._outlines:
                 said = (outline.digest, outline.text)
@@ -355,6 +358,9 @@ class Clerk:
         assert number is not None  # a row was inserted
         if write.epoch:
             self._base.execute("DELETE FROM claims WHERE run = ?", (write.run,))
+        if opening[0] and write.checkpoint is not None:
+            made = (number, packed(write.checkpoint.hash), write.checkpoint.body)
+            self._base.execute(OPENING, made)
         self._remembered(write.run, Known(number, write.epoch, stands, machine, *opening))
 
     def _enter(self, known: Known, entries: Sequence[Entry]) -> None:
@@ -389,12 +395,12 @@ class Clerk:
         self._base.execute(asked, (*values, known.number))
         known.stands = new
 
-    def _lay(self, known: Known, beside: Iterable[Beside]) -> None:
+    def _lay(self, known: Known, beside: Iterable[Beside], needs: Mapping[str, int]) -> None:
         """Keep what lies beside a log, with the entry that needs it."""
         for one in beside:
             digest = packed(one.digest)
             self._base.execute(BESIDE, (digest, one.is_sealed, one.body))
-            self._base.execute(NEED, (known.number, known.seq, digest))
+            self._base.execute(NEED, (known.number, needs[one.digest], digest))
 
     def _machine(self, *named: str) -> int:
         """The number of a machine, by name, shape and rules."""
@@ -425,6 +431,7 @@ class Clerk:
         assert known is not None  # what is for nobody was refused
         row = (known.number, delivery.key, spelled(delivery.event))
         number = self._base.execute(SEND, row).lastrowid
+        self._lay(known, delivery.beside, {one.digest: known.seq for one in delivery.beside})
         assert number is not None  # a row was inserted
         if self._remembers:
             self.numbers.append(number)

@@ -5,7 +5,15 @@ from typing import Any
 
 from attrs import frozen
 
-from detent.kernel import Entry, Journal, Loaded, NoSuchRun, frame_of, spelled
+from detent.kernel import (
+    Entry,
+    Journal,
+    Loaded,
+    NoSuchRun,
+    frame_of,
+    read_checkpoint,
+    spelled,
+)
 from detent.tools.testing.contracts.diary import KEY, PAD, TABLE, sealed
 from detent.tools.testing.contracts.model import Kept, Model
 
@@ -52,6 +60,9 @@ class Answers:
         assert loaded.checkpoint == kept.newest
         assert loaded.entries == kept.unread
         assert kept.is_chained()
+        begins = await self.journal.opening(run)
+        assert begins == (kept.begins and read_checkpoint(kept.begins.body, kept.begins.hash))
+        assert begins is None or kept.begins is None or begins.body == kept.begins.body
         self._is_at_its_frame(run, loaded)
 
     def _is_at_its_frame(self, run: str, loaded: Loaded) -> None:
@@ -83,6 +94,7 @@ class Answers:
 
     async def _knows_nothing_of(self, run: str) -> None:
         assert await self.journal.load(run) is None
+        assert await self.journal.opening(run) is None
         assert not await self.journal.holds(run, 1, "00")
         try:
             await self.journal.entries(run)

@@ -26,6 +26,7 @@ from detent.kernel import (
     Verdict,
     but,
     fork,
+    seals_in,
 )
 from detent.tools.testing.contracts.answers import CELLS, KEYS, RUNS, Answers
 from detent.tools.testing.contracts.asked import DUES, EACH_ALONE, MACHINES, SHAPES, STATUSES, Asked
@@ -48,6 +49,7 @@ from detent.tools.testing.contracts.diary import (
     begun,
     forked,
     loaded_writer,
+    posted,
 )
 from detent.tools.testing.contracts.loops import Make, Opened, appended
 from detent.tools.testing.contracts.model import Model, Wanted
@@ -77,9 +79,8 @@ BURSTS: tuple[tuple[Signal, ...], ...] = (SAYING, SAYING * 2, (*SAYING, Read()),
 
 runs, keys, names = map(st.sampled_from, (RUNS, KEYS, CELLS))
 words = st.sampled_from(("a", "b" * LONG, "c" * LONG * 3))
-deliveries = st.builds(
-    Delivery, runs, keys, words.map(lambda text: SCRIBE.write_signal(Said(text), ()))
-)
+said = st.builds(Said, words) | st.builds(Told, st.sampled_from(("by post", "x" * LONG)))
+deliveries = st.builds(posted, runs, keys, said)
 
 wanteds = st.builds(
     Wanted,
@@ -245,7 +246,12 @@ class JournalContract(RuleBasedStateMachine):
         taken = [*reversed(box)][: data.draw(st.sampled_from((1, 2, 0)), "taken")]
         signals: list[tuple[Signal, str | None]] = []
         if not data.draw(st.booleans(), "rejected"):
-            signals += [(SCRIBE.read_signal(one.event, ()), one.key) for one in taken]
+            read = [(RECORDER.opened(one.event, self.model.beside), one.key) for one in taken]
+            signals += [
+                (SCRIBE.read_signal(event, ()), key)
+                for event, key in read
+                if not seals_in(event)  # what was erased cannot be read
+            ]
         if data.draw(st.booleans(), "much"):
             signals += [(one, None) for one in data.draw(st.sampled_from(BURSTS))]
         events = st.tuples(st.sampled_from(EVENTS), st.none() | keys)

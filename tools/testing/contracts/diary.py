@@ -15,6 +15,7 @@ from detent.kernel import (
     Checkpoint,
     Committed,
     Defer,
+    Delivery,
     Effect,
     Event,
     Final,
@@ -27,6 +28,7 @@ from detent.kernel import (
     On,
     Recorded,
     Recorder,
+    Resumed,
     Returned,
     Secret,
     Signal,
@@ -69,6 +71,7 @@ __all__ = [
     "done",
     "forked",
     "loaded_writer",
+    "posted",
     "sealed",
 ]
 
@@ -227,9 +230,15 @@ class Writer:
         return self.now.seq, self.head.hash
 
     def take(self, *signals: tuple[Signal, str | None], at: int = 0, **more: Any) -> Prepared:
-        """Step some signals, each with its key if it has one, into one write. What the machine refuses is left out."""
+        """Step some signals, each with its key if it has one, into one write. What the machine refuses is left out.
+
+        A fork is resumed first, if anything is to happen to it.
+        """
         now, head, made = self.now, self.head, list[Recorded]()
-        for signal, key in signals:
+        first: list[tuple[Signal, str | None]] = []
+        if signals and now.pending.is_inert:
+            first.append((Resumed(), None))
+        for signal, key in (*first, *signals):
             stepped: Stepped[Diary] | None = step(TABLE, now, signal, max(now.at, at))
             while stepped is not None:
                 recorded = RECORDER.record(head, now, stepped, key)
@@ -304,6 +313,12 @@ def loaded_writer(loaded: Loaded, epoch: int) -> Writer:
     """Whoever goes on with a run that was loaded."""
     now: Snapshot[Diary] = SCRIBE.snapshot(frame_of(loaded, KEY))
     return Writer(loaded.header.run, epoch, now, Head(loaded.head[1], loaded.unread))
+
+
+def posted(run: str, key: str, event: Event) -> Delivery:
+    """An event on its way into a run, its secrets sealed."""
+    told, beside = RECORDER.sealed(SCRIBE.write_signal(event, ()))
+    return Delivery(run, key, told, beside=beside)
 
 
 def sealed(tree: Any) -> Any:

@@ -17,6 +17,7 @@ from detent.kernel import (
     Standing,
     WrongInput,
     but,
+    digests_of,
     fork,
     frame_of,
 )
@@ -25,15 +26,18 @@ from detent.tools.testing.contracts.diary import (
     KEY,
     LARGE,
     LONG,
+    RECORDER,
     SCRIBE,
     TABLE,
     Looked,
     Read,
     Said,
     Told,
+    Wiped,
     begun,
     forked,
     loaded_writer,
+    posted,
     sealed,
 )
 
@@ -306,14 +310,68 @@ class WrittenExamples(Bench):
         self.verdicts(journal, second)
         made = forked(fork([*first.lines, *second.lines], 2, "b", key=KEY))
 
+        begins = made.write.checkpoint
+
+        assert begins is not None
         assert self.verdicts(journal, made) == (Committed(*made.writer.after),)
         assert self.drive(journal.load("b")).standing == Standing("inert")
         onward = made.writer.take((Said("y"), None))
         assert onward.write.entries[0].seq == 3
         assert self.verdicts(journal, onward) == (Committed(*onward.writer.after),)
+        assert self.drive(journal.opening("b")).body == begins.body
+        assert self.drive(journal.opening("a")) is None
         loaded = self.drive(journal.load("b"))
         assert frame_of(loaded, KEY) == SCRIBE.frame(onward.writer.now)
         assert self.drive(journal.entries("b")) == self.drive(journal.entries("b", 2))
+
+    def test_what_a_fork_begins_with_is_kept_with_what_lies_beside_it(self) -> None:
+        journal, (writer,) = self.journal_of("a")
+        second = writer.take((Told("secret"), None))
+        self.verdicts(journal, second)
+        made = forked(fork([*begun("a").lines, *second.lines], 2, "b", key=KEY))
+        self.verdicts(journal, made)
+        pages = [(Said(str(n) * LONG), None) for n in range(9)]
+        onward = made.writer.take((Told("another"), None), *pages, (Wiped(), None))
+        begins = made.write.checkpoint
+        assert begins is not None
+        assert onward.write.checkpoint is not None
+        self.verdicts(journal, onward)
+
+        journal = self.open_again()
+
+        assert self.drive(journal.opening("b")).body == begins.body
+        lying = self.drive(journal.beside(one.digest for one in made.write.beside))
+        assert dict(lying) == {one.digest: one for one in made.write.beside}
+        newest = self.drive(journal.load("b")).checkpoint
+        assert newest == onward.write.checkpoint
+
+    def test_a_run_is_written_whole_at_once(self) -> None:
+        journal = self.make_journal()
+        first = begun("a")
+        more = [(Told("secret"), "k1"), *((Said(f"{n}" * LONG), f"s{n}") for n in range(9))]
+        later = first.writer.take(*more, (Wiped(), None), (Said("x" * LARGE), None))
+        became = (TABLE.shape, "other rules")
+        write = evolve(
+            first.write,
+            entries=(*first.write.entries, *later.write.entries),
+            checkpoint=later.write.checkpoint,
+            standing=Standing("parked", 7),
+            beside=later.write.beside,
+            became=became,
+        )
+
+        assert self.verdicts(journal, write) == (Committed(*later.writer.after),)
+
+        loaded = self.drive(journal.load("a"))
+        assert (loaded.standing, loaded.digests) == (Standing("parked", 7), became)
+        assert frame_of(loaded, KEY) == SCRIBE.frame(later.writer.now)
+        assert loaded.checkpoint == later.write.checkpoint
+        assert len(loaded.entries) < len(self.drive(journal.entries("a"))) == 13
+        assert self.drive(journal.taken("a", "s3")) == 6
+        needed = {
+            digest for one in (loaded.checkpoint, *loaded.entries) for digest in digests_of(one)
+        }
+        assert set(loaded.beside) == needed
 
     def test_what_was_sealed_can_be_erased_and_the_chain_stays(self) -> None:
         journal, (writer,) = self.journal_of("a")
@@ -330,6 +388,37 @@ class WrittenExamples(Bench):
         assert self.drive(journal.entries("a")) == before
         loaded = self.drive(journal.load("a"))
         assert frame_of(loaded, KEY) == sealed(SCRIBE.frame(made.writer.now))
+
+    def test_what_is_sealed_in_an_inbox_lies_beside_and_can_be_erased(self) -> None:
+        journal, (_,) = self.journal_of("a")
+        first, second = posted("a", "k", Told("my secret")), posted("a", "l", Told("another"))
+
+        assert (
+            self.drive(journal.deliver([first, second]))
+            == (Committed(*begun("a").writer.after),) * 2
+        )
+
+        journal = self.open_again()
+        inbox = self.drive(journal.inbox("a"))
+        assert [(one.key, one.event) for one in inbox] == [("k", first.event), ("l", second.event)]
+        assert "my secret" not in repr(inbox)
+        wanted = [one.digest for one in (*first.beside, *second.beside)]
+        beside = self.drive(journal.beside(wanted))
+        assert dict(beside) == {one.digest: one for one in (*first.beside, *second.beside)}
+        assert SCRIBE.read_signal(RECORDER.opened(inbox[0].event, beside), ()) == Told("my secret")
+        assert self.drive(journal.erase(wanted[:1])) == 1
+        assert list(self.drive(journal.beside(wanted))) == wanted[1:]
+
+    def test_what_is_sealed_in_what_one_run_sends_to_another_lies_beside(self) -> None:
+        journal, (a, _) = self.journal_of("a", "b")
+        sent = posted("b", "k", Told("my secret"))
+
+        self.verdicts(journal, a.take((Said("x"), None), sends=(sent,)))
+
+        (waiting,) = self.drive(journal.inbox("b"))
+        assert waiting.event == sent.event
+        (one,) = sent.beside
+        assert dict(self.drive(journal.beside([one.digest]))) == {one.digest: one}
 
     def test_what_is_read_back_shows_nothing_that_was_sealed(self) -> None:
         journal, (writer,) = self.journal_of("a")

@@ -41,6 +41,8 @@ class Kept:
     checkpoint: Checkpoint | None = None
     standing: Standing = Standing()
     became: tuple[str, str] | None = None
+    begins: Checkpoint | None = None
+    """What it begins with, if it is a fork."""
 
     @property
     def digests(self) -> tuple[str, str]:
@@ -235,6 +237,7 @@ class Model:
                 assert write.checkpoint is not None
                 opening = (write.checkpoint.seq, write.checkpoint.hash)
             kept = self.runs[write.run] = Kept(write.header, opening)
+            kept.begins = None if write.header.origin is None else write.checkpoint
         box = self.boxes.setdefault(write.run, [])
         for one in [one for one in box if one.number in write.takes]:
             box.remove(one)
@@ -254,7 +257,8 @@ class Model:
         self.outlines.update((one.digest, one) for one in write.outlines)
 
     def _send(self, delivery: Delivery) -> None:
-        self.boxes.setdefault(delivery.run, []).append(delivery)
+        self.boxes.setdefault(delivery.run, []).append(evolve(delivery, beside=()))
+        self.beside.update((one.digest, one) for one in delivery.beside)
         self.keys[delivery.run, delivery.key] = 0
 
 
