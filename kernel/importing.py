@@ -17,6 +17,7 @@ from detent.kernel.edits import BadEdit
 from detent.kernel.endings import news
 from detent.kernel.entries import Checkpoint, Entry, Header, chained, machine_after
 from detent.kernel.errors import DamagedLog, RunExists, StoreFailed, Unreadable, WrongInput
+from detent.kernel.facts import but
 from detent.kernel.frames import MADE_UP, Frame, opened, reading, whole
 from detent.kernel.journal import (
     Committed,
@@ -68,7 +69,7 @@ async def _written(journal: Journal, writes: Sequence[Write]) -> None:
     verdicts = await journal.append(writes)
     while any(isinstance(verdict, Fenced) for verdict in verdicts):
         pairs = zip(writes, verdicts, strict=True)
-        writes = [evolve(one, epoch=_epoch(one, verdict)) for one, verdict in pairs]
+        writes = [but(one, epoch=_epoch(one, verdict)) for one, verdict in pairs]
         verdicts = await journal.append(writes)
     refused = [
         (write.run, verdict)

@@ -351,7 +351,7 @@ class WrittenExamples(Bench):
         more = [(Told("secret"), "k1"), *((Said(f"{n}" * LONG), f"s{n}") for n in range(9))]
         later = first.writer.take(*more, (Wiped(), None), (Said("x" * LARGE), None))
         became = (TABLE.shape, "other rules")
-        write = evolve(
+        write = but(
             first.write,
             entries=(*first.write.entries, *later.write.entries),
             checkpoint=later.write.checkpoint,
