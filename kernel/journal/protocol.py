@@ -275,22 +275,17 @@ class Journal(Protocol):
 
 def needs_of(write: Write) -> Mapping[str, int]:
     """The number of the last entry of a write, or of its checkpoint, that needs what lies beside it, by digest."""
-    if not write.entries or (len(write.entries) == 1 and write.checkpoint is None):
-        seq = write.entries[-1].seq if write.entries else _begins_at(write)
-        return {one.digest: seq for one in write.beside}
-    needs: dict[str, int] = {}
-    lines = (*(() if write.checkpoint is None else (write.checkpoint,)), *write.entries)
-    for line in sorted(lines, key=lambda one: one.seq) if write.beside else ():
-        needs.update(dict.fromkeys(digests_of(line), line.seq))
-    last = write.entries[-1].seq
-    return {one.digest: needs.get(one.digest, last) for one in write.beside}
-
-
-def _begins_at(write: Write) -> int:
-    """Where a run is of which no entry is written: a fork at what it begins with."""
+    if not write.beside:
+        return {}
+    lines: list[Entry | Checkpoint] = [*write.entries]
     if write.checkpoint is not None:
-        return write.checkpoint.seq
-    return 0 if write.after is None else write.after[0]
+        lines.append(write.checkpoint)
+    if len(lines) == 1:  # so it is mostly
+        return {one.digest: lines[0].seq for one in write.beside}
+    needs: dict[str, int] = {}
+    for line in sorted(lines, key=lambda one: one.seq):
+        needs.update(dict.fromkeys(digests_of(line), line.seq))
+    return {one.digest: needs.get(one.digest, write.entries[-1].seq) for one in write.beside}
 
 
 def frame_of(loaded: Loaded, key: Key | None = None) -> Frame:

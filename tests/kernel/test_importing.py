@@ -1,4 +1,7 @@
-"""Runs out of a log are in the journal as if they had always been there."""
+"""Runs out of a log are in the journal as if they had always been there.
+
+The file is long because a log may hold much, and lack much.
+"""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -8,10 +11,11 @@ from typing import Any
 
 import pytest
 import trio
+from attrs import frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from detent import World, handle, visit
+from detent import Event, Machine, On, State, World, handle, visit
 from detent.kernel import (
     DamagedLog,
     Footer,
@@ -24,6 +28,7 @@ from detent.kernel import (
     Write,
     WrongInput,
     bring_in,
+    chained,
     footer_line,
     fork,
     frame_of,
@@ -53,6 +58,30 @@ from tests.kernel.scheduler.toys import (
 from tests.kernel.scheduler.toys import Steps as Handler
 from tests.kernel.test_exporting import HANDLERS, KEY, Gossip, outer
 from tests.settings import times
+
+
+@frozen
+class Say(Event):
+    """Something is said."""
+
+    text: str
+
+
+@frozen
+class Words:
+    """What was said."""
+
+    texts: tuple[str, ...] = ()
+
+    def say(self, event: Say) -> "Words":
+        """Remember it."""
+        return Words((*self.texts, event.text))
+
+
+def talk() -> Machine[Words, Words, Words]:
+    """A machine whose data is as large as what happened to it."""
+    return Machine("talk", State("talking", On(Say, update=Words.say)), data=Words)
+
 
 Keep = Callable[[Path], Any]
 ONCE, AGAIN = doing(call(Once)), doing(call(Again))
@@ -316,6 +345,60 @@ async def test_a_log_that_is_not_as_it_was_written_is_not_brought_in() -> None:
     with pytest.raises(WrongInput, match="run 'r' goes on, and this log does not say what its"):
         await bring_in(journal, [line for line in log if not line.startswith(b'{"outline"')])
     assert await journal.find() == ()
+
+
+def chained_anew(log: Sequence[bytes], *changes: tuple[bytes, bytes]) -> list[bytes]:
+    """The log of a run with other bytes, whose hashes are right all the same."""
+    lines: list[bytes] = []
+    last = ""
+    for line in log:
+        for before, after in changes:
+            line = line.replace(before, after)
+        kind, body = line.partition(b',"')[2][:5], line[line.index(b'":{') + 2 : -76]
+        if kind == b"heade":
+            last = line[-67:-3].decode()
+        elif kind == b"entry":
+            last = chained(last, body)
+            line = line[:-67] + last.encode() + line[-3:]
+        elif kind == b"check":
+            line = line[:-67] + chained(last, body).encode() + line[-3:]
+        lines.append(line)
+    return lines
+
+
+@virtually
+async def test_a_log_that_no_run_writes_is_not_brought_in() -> None:
+    run = Steps(purchase(), Purchase())
+    for cents in range(400):
+        run.send(Put(cents))
+    journal = MemoryJournal()
+    assert chained_anew(run.log) == list(run.log)
+
+    with pytest.raises(DamagedLog, match="entry 5: it does not fit what comes before it"):
+        await bring_in(journal, chained_anew(run.log, (b'"data":{"total":[6]}', b'"dat":{}')))
+    with pytest.raises(DamagedLog, match="its checkpoint is another frame than the entries before"):
+        await bring_in(
+            journal, chained_anew(run.log, (b'"data":{"total":[6]}', b'"in":[["paying"]]'))
+        )
+    forked = list(fork(run.log, 5, "f").lines())
+    with pytest.raises(DamagedLog, match="the run is a fork, and what it begins with is missing"):
+        await bring_in(journal, forked[:-1])
+    assert await journal.find() == ()
+
+
+@virtually
+async def test_a_long_run_with_as_much_data_needs_no_checkpoint() -> None:
+    run = Steps(talk(), Words())
+    for n in range(9):
+        run.send(Say(f"{n}" * 3_000))
+    journal = MemoryJournal()
+
+    await bring_in(journal, run.log)
+
+    loaded = await journal.load("run")
+    assert loaded is not None
+    assert loaded.checkpoint is None
+    assert frame_of(loaded) == run.recorder.scribe.frame(run.last.snapshot)
 
 
 # -- journals that do not do what they are asked at once
