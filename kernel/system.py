@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from random import Random
 from time import time_ns
 from typing import Any, Literal, TypeAlias, TypeVar
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 import trio
 
@@ -82,7 +82,7 @@ from detent.kernel.visitor import Visitor
 from detent.kernel.watching import Watch, as_written
 from detent.kernel.wire import spelled
 
-__all__ = ["Kernel", "SystemClock", "open_kernel", "visit"]
+__all__ = ["Kernel", "OnCancel", "SystemClock", "open_kernel", "visit"]
 
 I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
 D = TypeVar("D")
@@ -173,7 +173,7 @@ class Kernel:
         self.engine = self._engine = Engine(world, served, parts, self.send)
         self._chance = world.chance or Random()
         self._is_closed = False
-        self._watches: WeakSet[Watch] = WeakSet()
+        self._watches: WeakValueDictionary[int, Watch] = WeakValueDictionary()
         self.engine.chunked = self._chunked
 
     @property
@@ -403,7 +403,7 @@ class Kernel:
     def watch(self, run: str, after: int = 0) -> Watch:
         """See Run."""
         watch = Watch(self._engine, run, after, self._engine.world.limits.buffer)
-        self._watches.add(watch)
+        self._watches[id(watch)] = watch
         return watch
 
     # -- inside
@@ -414,7 +414,8 @@ class Kernel:
 
     def _chunked(self, performing: Performing, value: object) -> None:
         run = performing.live.id
-        for watch in tuple(self._watches):
+        refs = self._watches.valuerefs()  # who lets go may do so in another thread
+        for watch in filter(None, (ref() for ref in refs)):
             if run == watch.run or run.startswith(f"{watch.run}/"):
                 watch.offer(performing, value)
 

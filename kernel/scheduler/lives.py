@@ -243,7 +243,10 @@ class Lives:
     def close(self) -> None:
         """Nothing happens any more: tell whoever waits."""
         self.is_closed = True
-        for bell in (*self.bells.values(), *self.ends.values()):
+        refs: list[Callable[[], Bell | None]] = [*self.bells.valuerefs(), *self.ends.valuerefs()]
+        for bell in filter(
+            None, (ref() for ref in refs)
+        ):  # who let go may have been in another thread
             bell.ring()
 
     def ring(self, run: str) -> None:
