@@ -69,7 +69,7 @@ from detent.kernel.scheduler import (
     Reply,
     Served,
     inside,
-    says_closed,
+    is_only,
     serve,
     suspend,
 )
@@ -135,18 +135,22 @@ async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["K
     """A kernel, for as long as the block lasts."""
     kept = Kept(kernel.engine)
     failure: BaseException | None = None
-    async with trio.open_nursery() as nursery:
-        with kept.while_inside(), kept.body:
-            await kept.begin(nursery)
-            try:
-                yield kernel
-                await kernel.close("wait")
-            except BaseException as error:
-                if kept.body.cancel_called and not says_closed(error):
-                    raise
-                failure = error
-                with kept.closing:
-                    await kernel.close(on_cancel)
+    try:
+        async with trio.open_nursery() as nursery:
+            with kept.while_inside(), kept.body:
+                await kept.begin(nursery)
+                try:
+                    yield kernel
+                    await kernel.close("wait")
+                except BaseException as error:
+                    if kept.body.cancel_called and not is_only(error, KernelClosed):
+                        raise
+                    failure = error
+                    with kept.closing:
+                        await kernel.close(on_cancel)
+    except BaseException as error:  # a host may be cancelled in the moment in which its kernel dies
+        if kept.error is None or not is_only(error, trio.Cancelled):
+            raise
     if kept.error is not None:
         raise kept.error from failure
     if failure is not None:

@@ -2,7 +2,7 @@
 
 from detent.kernel.scheduler.dues import standing
 from detent.kernel.scheduler.engine import Engine
-from detent.kernel.scheduler.hosted import Kept, says_closed, suspend
+from detent.kernel.scheduler.hosted import Kept, is_only, suspend
 from detent.kernel.scheduler.live import Item, Live, end_of
 from detent.kernel.scheduler.lives import Lives, inside
 from detent.kernel.scheduler.performing import Performing, alone
@@ -24,9 +24,9 @@ __all__ = [
     "alone",
     "end_of",
     "inside",
+    "is_only",
     "known",
     "recover",
-    "says_closed",
     "serve",
     "standing",
     "suspend",

@@ -13,14 +13,13 @@ from typing import Any
 import trio
 from attrs import define, field
 
-from detent.kernel.errors import KernelClosed
 from detent.kernel.scheduler.engine import Engine
 from detent.kernel.scheduler.live import Item
 from detent.kernel.scheduler.performing import alone
 from detent.kernel.scheduler.recovery import recover
 from detent.kernel.wire import Tree
 
-__all__ = ["Kept", "says_closed", "suspend"]
+__all__ = ["Kept", "is_only", "suspend"]
 
 
 @define(eq=False)
@@ -82,9 +81,9 @@ async def suspend(engine: Engine) -> None:
             engine.put(live, Item(note={"$interrupted": ids}))
 
 
-def says_closed(error: BaseException) -> bool:
-    """Whether somebody inside was told that the kernel is closed, and nothing else went wrong there."""
+def is_only(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether an error is of a kind, or a group in which is nothing else; what was cancelled does not count."""
     group: Any = error
     if isinstance(error, BaseExceptionGroup):
-        return group.split((KernelClosed, trio.Cancelled))[1] is None
-    return isinstance(error, KernelClosed)
+        return group.split((kind, trio.Cancelled))[1] is None
+    return isinstance(error, kind)
