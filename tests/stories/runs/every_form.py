@@ -26,7 +26,8 @@ from detent.tools.stores import SQLite
 from detent.tools.testing.faults import Crash, Faulty, FaultyStore
 from detent.tools.testing.virtual import VirtualClock, run_virtually
 from tests.settings import LONG
-from tests.stories.runs.embedded import play_in_asyncio, play_in_sync
+from tests.sides import Side
+from tests.stories.runs.embedded import play_elsewhere
 from tests.stories.runs.forms import (
     RUN,
     Played,
@@ -102,10 +103,10 @@ def check_disk(story: Story[Any, Any], waited: Played[Any], folder: Path) -> Non
 def check_elsewhere(story: Story[Any, Any], waited: Played[Any], folder: Path) -> None:
     """Assert that it comes to the same where the kernel is called from no loop, and from one of asyncio."""
     stores = (None, SQLite(folder / "sync.db"), None, SQLite(folder / "asyncio.db"))
-    ways = (play_in_sync, play_in_sync, play_in_asyncio, play_in_asyncio)
-    for way, kept in zip(ways, stores, strict=True):
+    sides: tuple[Side, ...] = ("sync", "sync", "asyncio", "asyncio")
+    for side, store in zip(sides, stores, strict=True):
         seen: list[Seen] = []
-        elsewhere = way(story, kept, seen)
+        elsewhere = play_elsewhere(side, story, store, seen)
         check_same(story, elsewhere, waited)
         assert Counter(elsewhere.service.calls) == Counter(waited.service.calls)
         assert story.ties or elsewhere.lines == waited.lines

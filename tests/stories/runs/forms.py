@@ -5,7 +5,6 @@ Rule 2: what a person does he does on any side of a kernel: on trio, on asyncio,
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
@@ -63,10 +62,7 @@ __all__ = [
     "play",
     "played",
     "same_place",
-    "sleep",
     "tellings",
-    "time",
-    "within",
 ]
 
 I = TypeVar("I")  # noqa: E741 - input, result, as in Machine
@@ -111,29 +107,6 @@ class Service:
 
 async def nothing(run: Run[Any, Any]) -> None:
     """What a person does who only looks on."""
-
-
-within: ContextVar[Callable[..., Awaitable[Any]] | None] = ContextVar("within", default=None)
-"""What calls a function of trio for a person who is not on trio."""
-
-
-async def sleep(seconds: float) -> None:
-    """Let time pass, as a person."""
-    await (within.get() or _called)(trio.sleep, seconds)
-
-
-async def time() -> float:
-    """The time it is for a person, in seconds since the story began."""
-    now: float = await (within.get() or _called)(_time)
-    return now
-
-
-async def _called(async_fn: Callable[..., Awaitable[Any]], *given: Any) -> Any:
-    return await async_fn(*given)
-
-
-async def _time() -> float:
-    return trio.current_time()
 
 
 @frozen

@@ -44,6 +44,7 @@ from detent.kernel import (
 )
 from detent.tools.stores import SQLite
 from detent.tools.testing.virtual import VirtualClock, virtually
+from tests.sides import sleep, time
 from tests.stories.runs.cuts import play_from_every_entry
 from tests.stories.runs.every_form import play_in_all_forms
 from tests.stories.runs.forms import (
@@ -53,8 +54,6 @@ from tests.stories.runs.forms import (
     Story,
     moment_of,
     play,
-    sleep,
-    time,
 )
 
 

@@ -48,9 +48,10 @@ from detent.kernel import (
 )
 from detent.tools.stores import SQLite
 from detent.tools.testing.virtual import VirtualClock, run_virtually
+from tests.sides import sleep
 from tests.stories.runs.cuts import play_from_every_entry
 from tests.stories.runs.every_form import play_in_all_forms
-from tests.stories.runs.forms import RUN, Service, Story, play, sleep
+from tests.stories.runs.forms import RUN, Service, Story, play
 
 T = TypeVar("T")
 

@@ -53,6 +53,7 @@ from detent.kernel.entries import chained
 from detent.kernel.facts import but
 from detent.kernel.runlog import entry_line
 from detent.tools.testing.virtual import VirtualClock, virtually
+from tests.sides import sleep
 from tests.stories.runs.cuts import play_from_every_entry
 from tests.stories.runs.every_form import play_in_all_forms
 from tests.stories.runs.forms import (
@@ -62,7 +63,6 @@ from tests.stories.runs.forms import (
     Story,
     moment_of,
     play,
-    sleep,
 )
 
 SEED = 42
