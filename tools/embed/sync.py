@@ -3,7 +3,8 @@
 Rule 1: nothing is done here. The kernel runs on trio, in a thread of its own, and every call is one of `detent.Kernel`
         or `detent.Run` that is waited for.
 Rule 2: it refuses to block a loop: inside one of trio or asyncio everything raises WrongLoop, and does nothing.
-Rule 3: who is interrupted (KeyboardInterrupt) ends the runs in order, as a host that is cancelled.
+Rule 3: who is interrupted (KeyboardInterrupt) ends the runs in order, as a host that is cancelled; who is interrupted
+        twice does not wait for that.
 """
 
 import sys
@@ -75,8 +76,12 @@ def _leave(bridge: Bridge, failure: BaseException | None) -> None:
     """Close the kernel. Raises what has ended it, else what was raised inside the block."""
     try:
         died = bridge.over.exception()
-    except BaseException as error:  # interrupted; whoever is interrupted again waits no longer
-        failure = failure or error
+    except KeyboardInterrupt as error:
+        if isinstance(
+            failure, KeyboardInterrupt
+        ):  # once more: he does not want to wait for the order
+            raise
+        failure = error
         bridge.stop()
         died = bridge.over.exception()
     bridge.join()
