@@ -63,13 +63,12 @@ from detent.kernel.runs import Run
 from detent.kernel.scheduler import (
     Engine,
     Item,
-    Kept,
     Live,
     Performing,
     Reply,
     Served,
+    driven,
     inside,
-    is_only,
     serve,
     suspend,
 )
@@ -113,11 +112,10 @@ async def open_kernel(world: World, *, on_cancel: OnCancel = "cancel") -> AsyncG
     host is cancelled, or the block raises, runs are cancelled, or suspended if `on_cancel` says so.
     """
     served = serve(world)
-    async with (
-        _journal_of(world) as journal,
-        _kernel_on(Kernel(world, served, journal), on_cancel) as kernel,
-    ):
-        yield kernel
+    async with _journal_of(world) as journal:
+        kernel = Kernel(world, served, journal)
+        async with driven(kernel.engine, kernel.close, on_cancel):
+            yield kernel
 
 
 @asynccontextmanager
@@ -128,33 +126,6 @@ async def _journal_of(world: World) -> AsyncGenerator[Journal]:
     else:
         async with world.store.open() as journal:
             yield journal
-
-
-@asynccontextmanager
-async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["Kernel"]:
-    """A kernel, for as long as the block lasts."""
-    kept = Kept(kernel.engine)
-    failure: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            with kept.while_inside(), kept.body:
-                await kept.begin(nursery)
-                try:
-                    yield kernel
-                    await kernel.close("wait")
-                except BaseException as error:
-                    if kept.body.cancel_called and not is_only(error, KernelClosed):
-                        raise
-                    failure = error
-                    with kept.closing:
-                        await kernel.close(on_cancel)
-    except BaseException as error:  # a host may be cancelled in the moment in which its kernel dies
-        if kept.error is None or not is_only(error, trio.Cancelled):
-            raise
-    if kept.error is not None:
-        raise kept.error from failure
-    if failure is not None:
-        raise failure
 
 
 def visit(
@@ -430,8 +401,13 @@ class Kernel:
         return await reply.wait()
 
     async def _live(self, run: str) -> Live:
+        """A run to which something is to happen. Who is cancelled meanwhile has it happen all the same."""
         self._check_open()
-        return await self._engine.lives.awake(run)
+        live = self._engine.lives.get(run)
+        if live is None:
+            with trio.CancelScope(shield=True):
+                live = await self._engine.lives.awake(run)
+        return live
 
     def _check_open(self) -> None:
         if self._is_closed:
