@@ -403,11 +403,13 @@ class Kernel:
     async def _live(self, run: str) -> Live:
         """A run to which something is to happen. Who is cancelled meanwhile has it happen all the same."""
         self._check_open()
-        live = self._engine.lives.get(run)
-        if live is None:
-            with trio.CancelScope(shield=True):
-                live = await self._engine.lives.awake(run)
-        return live
+        lives = self._engine.lives
+        live = lives.get(run)
+        if live is not None:
+            return live
+        with trio.CancelScope(shield=True):
+            loaded = await lives.awake(run)
+        return loaded
 
     def _check_open(self) -> None:
         if self._is_closed:
