@@ -71,6 +71,7 @@ async def open_kernel(
         try:
             yield Kernel(bridge, bridge.opened.result())
         except GeneratorExit:  # nobody can wait any more
+            block.is_left = True
             bridge.stop()
             raise
         except BaseException as error:

@@ -20,7 +20,7 @@ import trio
 from attrs import define, field, frozen
 
 from detent.kernel import Context, Event, Fails, Receipt, WrongInput, takes_context
-from detent.tools.embed.bridge import Bridge, holding
+from detent.tools.embed.bridge import Bridge, called, holding
 from detent.tools.embed.waiting import crossed, tell
 
 __all__ = ["host", "on_host"]
@@ -131,8 +131,7 @@ class _Errand:
 
     def begin(self, work: Callable[[], Awaitable[Any]]) -> None:
         """Let the task begin."""
-        doing: Any = work()
-        self.task = self.host.loop.create_task(doing, context=self.variables)
+        self.task = self.host.loop.create_task(called(work), context=self.variables)
         self.host.tasks.add(self.task)  # a loop itself holds no task
         self.task.add_done_callback(self._ended)
 

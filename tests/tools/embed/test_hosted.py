@@ -315,6 +315,17 @@ def test_a_kernel_without_such_a_host_does_not_perform_it() -> None:
     assert "open it with detent.tools.embed.asyncio.open_kernel" in repr(said)
 
 
+@looped
+async def test_a_handler_that_wants_something_else_has_failed() -> None:
+    async def wants(order: Again, context: Context, more: int) -> int:
+        return more
+
+    wrong: Any = wants
+
+    assert await ended(Again, wrong) == ("Failed",)
+    assert await ended(Once, wrong) == ("InDoubt",)
+
+
 # -- how it is stopped
 
 
