@@ -8,7 +8,7 @@ Rule 3: what has to run on the host's own loop is handed over: `on_host`.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -19,9 +19,11 @@ from attrs import define, field
 from detent.kernel import (
     Batch,
     Definition,
+    DetentError,
     Difference,
     End,
     Event,
+    ForkChoice,
     Frame,
     Journal,
     Listed,
@@ -158,6 +160,11 @@ class Kernel:
         """See detent.Kernel."""
         return self._kernel.broken_taps
 
+    @property
+    def damaged(self) -> Mapping[str, DetentError]:
+        """See detent.Kernel."""
+        return self._kernel.damaged
+
     async def start(
         self,
         machine: Definition[I, D, R],
@@ -201,6 +208,17 @@ class Kernel:
         """See detent.Kernel."""
         runs = self._kernel.runs(status=status, machine=machine, after=after, limit=limit)
         return await self._cross(runs)
+
+    async def bring_in(self, lines: Iterable[bytes]) -> tuple[str, ...]:
+        """See detent.Kernel."""
+        return await self._cross(self._kernel.bring_in(tuple(lines)))
+
+    async def fork(
+        self, run: str, *, at: int, name: str, choices: Mapping[int, ForkChoice] | None = None
+    ) -> Run[Any, Any]:
+        """See detent.Kernel."""
+        fork = self._kernel.fork(run, at=at, name=name, choices=choices)
+        return self._handle(await self._cross(fork))
 
     async def changes(self, run: str) -> tuple[Difference, ...]:
         """See detent.Kernel."""

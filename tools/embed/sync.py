@@ -8,7 +8,7 @@ Rule 3: who is interrupted (KeyboardInterrupt) ends the runs in order, as a host
 """
 
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from concurrent.futures import wait
 from contextlib import contextmanager
 from functools import partial
@@ -20,9 +20,11 @@ from attrs import define, field, frozen
 from detent.kernel import (
     Batch,
     Definition,
+    DetentError,
     Difference,
     End,
     Event,
+    ForkChoice,
     Frame,
     Journal,
     Listed,
@@ -149,6 +151,11 @@ class Kernel:
         """See detent.Kernel."""
         return self._kernel.broken_taps
 
+    @property
+    def damaged(self) -> Mapping[str, DetentError]:
+        """See detent.Kernel."""
+        return self._kernel.damaged
+
     def start(
         self,
         machine: Definition[I, D, R],
@@ -192,6 +199,17 @@ class Kernel:
         """See detent.Kernel."""
         runs = self._kernel.runs(status=status, machine=machine, after=after, limit=limit)
         return self._wait(runs)
+
+    def bring_in(self, lines: Iterable[bytes]) -> tuple[str, ...]:
+        """See detent.Kernel."""
+        return self._wait(self._kernel.bring_in(tuple(lines)))
+
+    def fork(
+        self, run: str, *, at: int, name: str, choices: Mapping[int, ForkChoice] | None = None
+    ) -> "Run[Any, Any]":
+        """See detent.Kernel."""
+        fork = self._kernel.fork(run, at=at, name=name, choices=choices)
+        return Run(self._wait(fork), self._wait)
 
     def changes(self, run: str) -> tuple[Difference, ...]:
         """See detent.Kernel."""

@@ -88,6 +88,12 @@ async def everything(kernel: Any) -> list[Any]:
     said += [await batch.wait_result(), await time(), await kernel.runs(machine="doing", limit=3)]
     said += [[sight async for sight in batch.watch(after=1)], kernel.broken_taps]
     said += [await kernel.check_upgrade(Upgrade(NEW, SHAPE)), kernel.journal]
+    forked = await kernel.fork("w", at=1, name="f", choices={1: "rerun"})
+    said += [forked.id, await forked.status(), await forked.resume(), await forked.wait_result()]
+    try:
+        await kernel.bring_in(iter(await counting.log()))
+    except RunExists as error:  # all of it is there already
+        said += [str(error), kernel.damaged]
     return said
 
 
@@ -99,7 +105,7 @@ def plain(said: list[Any]) -> list[Any]:
 def test_everything_that_is_asked_gives_the_same_from_every_side() -> None:
     on_trio, on_asyncio, without = (plain(play(side, world, everything)) for side in SIDES)
 
-    assert len(on_trio) > 20
+    assert len(on_trio) > 26
     assert on_asyncio == on_trio
     assert without == on_trio
 
