@@ -139,10 +139,11 @@ from detent.kernel.errors import (
     Unstorable,
     WorldError,
     WrongInput,
+    WrongLoop,
 )
 from detent.kernel.facts import Fact, but
 from detent.kernel.flights import Fan, Flight, Ordered
-from detent.kernel.frames import Instant, digests_of, frame_at, instants, seals_in
+from detent.kernel.frames import Frame, Instant, digests_of, frame_at, instants, seals_in
 from detent.kernel.guards import Expression, explain, parse
 from detent.kernel.importing import bring_in
 from detent.kernel.journal import (
@@ -186,6 +187,7 @@ from detent.kernel.ports import (
     Tap,
     World,
     handle,
+    takes_context,
 )
 from detent.kernel.recorder import Head, Recorded, Recorder
 from detent.kernel.renderer import draw
@@ -212,7 +214,7 @@ from detent.kernel.runlog import (
     recorded_lines,
     verify_log,
 )
-from detent.kernel.runs import Run
+from detent.kernel.runs import Behind, Run
 from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.shapes import (
     Anything,
@@ -272,7 +274,7 @@ from detent.kernel.snapshot import (
 )
 from detent.kernel.stepper import advance, begin, recall, step
 from detent.kernel.steps import Broken, Bug, Deferred, Ignored, Moved, Rejected, Stepped
-from detent.kernel.system import Kernel, SystemClock, open_kernel, visit
+from detent.kernel.system import Kernel, OnCancel, SystemClock, open_kernel, visit
 from detent.kernel.table import Node, Outline, Row, Table
 from detent.kernel.telling import (
     BreakerChanged,
@@ -322,7 +324,7 @@ from detent.kernel.values import FrozenMap, Json, canonical, digest, freeze
 from detent.kernel.vault import Beside, Key
 from detent.kernel.visitor import Visited, Visitor
 from detent.kernel.walker import Elapse, due, elapse, walk
-from detent.kernel.watching import Chunk, Gap, Seen, Sight, Watch
+from detent.kernel.watching import Chunk, Gap, Seen, Sight, Sights, Watch
 from detent.kernel.wire import NoJson, Tree, parsed, spelled
 
 __all__ = [
@@ -338,6 +340,7 @@ __all__ = [
     "AttemptFailed",
     "AuthorError",
     "Batch",
+    "Behind",
     "Beside",
     "Breaker",
     "BreakerChanged",
@@ -416,6 +419,7 @@ __all__ = [
     "Fork",
     "ForkChoice",
     "Form",
+    "Frame",
     "FrozenMap",
     "Gap",
     "HaltStatus",
@@ -473,6 +477,7 @@ __all__ = [
     "Noted",
     "Obstacle",
     "On",
+    "OnCancel",
     "Order",
     "Ordered",
     "Origin",
@@ -527,6 +532,7 @@ __all__ = [
     "Settled",
     "Shape",
     "Sight",
+    "Sights",
     "Signal",
     "SignalQueued",
     "Snapshot",
@@ -570,6 +576,7 @@ __all__ = [
     "WorldError",
     "Write",
     "WrongInput",
+    "WrongLoop",
     "advance",
     "assign",
     "batch_of",
@@ -633,6 +640,7 @@ __all__ = [
     "stamped",
     "standing_of",
     "step",
+    "takes_context",
     "tell",
     "unstorable",
     "verify_log",

@@ -26,6 +26,7 @@
         StoreClosed
         Unreadable
         WrongInput
+        WrongLoop
       KernelBug
       WorldError
         DamagedLog
@@ -83,6 +84,7 @@ __all__ = [
     "Unstorable",
     "WorldError",
     "WrongInput",
+    "WrongLoop",
 ]
 
 
@@ -251,6 +253,10 @@ class LineFull(CallerError):
 
 class KernelClosed(CallerError):
     """A kernel was asked for something after it was closed, or while it closes."""
+
+
+class WrongLoop(CallerError):
+    """An entry was called where it cannot run: inside a loop that it would block, or outside the loop that it needs."""
 
 
 class RunEnded(WorldError):

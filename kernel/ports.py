@@ -34,6 +34,7 @@ __all__ = [
     "Tap",
     "World",
     "handle",
+    "takes_context",
 ]
 
 C = TypeVar("C")
@@ -167,6 +168,17 @@ def handle(
     if workers is not None and (type(workers) is not int or workers < 1):
         raise WrongInput(f"handle({effect!r}): workers={workers!r} is no number of workers")
     return Handled(effect, by, query, workers)
+
+
+def takes_context(by: Callable[..., Any]) -> bool:
+    """Whether a handler wants a Context beside its order; of callables that do not say, that they do not."""
+    try:
+        parameters = list(inspect.signature(by).parameters.values())
+    except (TypeError, ValueError):
+        return False
+    places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    wanted = [one for one in parameters if one.kind in places and one.default is one.empty]
+    return len(wanted) > 1
 
 
 class Tap(Protocol):

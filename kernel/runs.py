@@ -16,7 +16,7 @@ from detent.kernel.frames import Frame
 from detent.kernel.listing import Listed
 from detent.kernel.signals import Event, Receipt
 from detent.kernel.snapshot import End, Snapshot, Status
-from detent.kernel.watching import Watch
+from detent.kernel.watching import Sights
 
 __all__ = ["Behind", "Run", "result_of"]
 
@@ -64,7 +64,7 @@ class Behind(Protocol):
         """See Run."""
         ...
 
-    def watch(self, run: str, after: int) -> Watch:
+    def watch(self, run: str, after: int) -> Sights:
         """See Run."""
         ...
 
@@ -117,7 +117,7 @@ class Run(Generic[D, R]):
         """How the run ends: never an error, whatever the end is."""
         return await self._behind.end_of(self.id)
 
-    def watch(self, *, after: int = 0) -> Watch:
+    def watch(self, *, after: int = 0) -> Sights:
         """Everything that happens to the run and to those inside it, from after an entry on, until its end."""
         return self._behind.watch(self.id, after)
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from random import Random
 from time import time_ns
 from typing import Any, Literal, TypeAlias, TypeVar
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 import trio
 
@@ -63,13 +63,12 @@ from detent.kernel.runs import Run
 from detent.kernel.scheduler import (
     Engine,
     Item,
-    Kept,
     Live,
     Performing,
     Reply,
     Served,
+    driven,
     inside,
-    says_closed,
     serve,
     suspend,
 )
@@ -82,7 +81,7 @@ from detent.kernel.visitor import Visitor
 from detent.kernel.watching import Watch, as_written
 from detent.kernel.wire import spelled
 
-__all__ = ["Kernel", "SystemClock", "open_kernel", "visit"]
+__all__ = ["Kernel", "OnCancel", "SystemClock", "open_kernel", "visit"]
 
 I = TypeVar("I")  # noqa: E741 - input, data, result, as in Machine
 D = TypeVar("D")
@@ -113,11 +112,10 @@ async def open_kernel(world: World, *, on_cancel: OnCancel = "cancel") -> AsyncG
     host is cancelled, or the block raises, runs are cancelled, or suspended if `on_cancel` says so.
     """
     served = serve(world)
-    async with (
-        _journal_of(world) as journal,
-        _kernel_on(Kernel(world, served, journal), on_cancel) as kernel,
-    ):
-        yield kernel
+    async with _journal_of(world) as journal:
+        kernel = Kernel(world, served, journal)
+        async with driven(kernel.engine, kernel.close, on_cancel):
+            yield kernel
 
 
 @asynccontextmanager
@@ -128,29 +126,6 @@ async def _journal_of(world: World) -> AsyncGenerator[Journal]:
     else:
         async with world.store.open() as journal:
             yield journal
-
-
-@asynccontextmanager
-async def _kernel_on(kernel: "Kernel", on_cancel: OnCancel) -> AsyncGenerator["Kernel"]:
-    """A kernel, for as long as the block lasts."""
-    kept = Kept(kernel.engine)
-    failure: BaseException | None = None
-    async with trio.open_nursery() as nursery:
-        with kept.while_inside(), kept.body:
-            await kept.begin(nursery)
-            try:
-                yield kernel
-                await kernel.close("wait")
-            except BaseException as error:
-                if kept.body.cancel_called and not says_closed(error):
-                    raise
-                failure = error
-                with kept.closing:
-                    await kernel.close(on_cancel)
-    if kept.error is not None:
-        raise kept.error from failure
-    if failure is not None:
-        raise failure
 
 
 def visit(
@@ -173,7 +148,7 @@ class Kernel:
         self.engine = self._engine = Engine(world, served, parts, self.send)
         self._chance = world.chance or Random()
         self._is_closed = False
-        self._watches: WeakSet[Watch] = WeakSet()
+        self._watches: WeakValueDictionary[int, Watch] = WeakValueDictionary()
         self.engine.chunked = self._chunked
 
     @property
@@ -403,7 +378,7 @@ class Kernel:
     def watch(self, run: str, after: int = 0) -> Watch:
         """See Run."""
         watch = Watch(self._engine, run, after, self._engine.world.limits.buffer)
-        self._watches.add(watch)
+        self._watches[id(watch)] = watch
         return watch
 
     # -- inside
@@ -414,7 +389,8 @@ class Kernel:
 
     def _chunked(self, performing: Performing, value: object) -> None:
         run = performing.live.id
-        for watch in tuple(self._watches):
+        refs = self._watches.valuerefs()  # who lets go may do so in another thread
+        for watch in filter(None, (ref() for ref in refs)):
             if run == watch.run or run.startswith(f"{watch.run}/"):
                 watch.offer(performing, value)
 
@@ -425,8 +401,15 @@ class Kernel:
         return await reply.wait()
 
     async def _live(self, run: str) -> Live:
+        """A run to which something is to happen. Who is cancelled meanwhile has it happen all the same."""
         self._check_open()
-        return await self._engine.lives.awake(run)
+        lives = self._engine.lives
+        live = lives.get(run)
+        if live is not None:
+            return live
+        with trio.CancelScope(shield=True):
+            loaded = await lives.awake(run)
+        return loaded
 
     def _check_open(self) -> None:
         if self._is_closed:

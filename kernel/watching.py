@@ -4,13 +4,13 @@ Rule 1: a watcher holds nothing up. It reads entries from the journal, a page at
         before the kernel knows of it: what is seen to be asked can be answered.
 Rule 2: what handlers emit is not recorded: who is too slow for it gets a Gap that says how much he missed.
 Rule 3: what children do comes too: after the entry that started them, and before the one that heard of their end.
-Rule 4: it ends after the last entry of the run it watches, in every case.
+Rule 4: it ends after the last entry of the run it watches, in every case, or when whoever reads has closed it.
 Rule 5: who watches a run that another process may drive looks at the journal again and again (`pause`).
 """
 
 from collections import deque
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import trio
 from attrs import define, field, frozen
@@ -32,7 +32,18 @@ from detent.kernel.telling import (
 from detent.kernel.vault import Vault
 from detent.kernel.wire import under
 
-__all__ = ["LOOK", "Chunk", "Gap", "Seen", "Sight", "Watch", "a_while", "as_written", "opening_of"]
+__all__ = [
+    "LOOK",
+    "Chunk",
+    "Gap",
+    "Seen",
+    "Sight",
+    "Sights",
+    "Watch",
+    "a_while",
+    "as_written",
+    "opening_of",
+]
 
 PAGE = 200  # entries that are read at once
 LOOK = (
@@ -81,6 +92,22 @@ class Gap:
 Sight: TypeAlias = Seen | Chunk | Gap
 
 
+class Sights(Protocol):
+    """What somebody who watches gets: one sight after the other, until the end or until he closes it."""
+
+    def __aiter__(self) -> "Sights":
+        """Itself: it is read once."""
+        ...
+
+    async def __anext__(self) -> Sight:
+        """The next sight. Raises NoSuchRun if there is no such run."""
+        ...
+
+    async def aclose(self) -> None:
+        """Read no more: whoever waits for a sight is at the end."""
+        ...
+
+
 @define(eq=False)
 class _Followed:
     """A run that is read along."""
@@ -110,6 +137,7 @@ class Watch:
     _ready: deque[Sight] = field(factory=deque[Sight])
     _chunks: deque[tuple[int, Chunk]] = field(factory=deque[tuple[int, Chunk]])
     _lost: int = 0
+    _is_closed: bool = False
 
     def __aiter__(self) -> "Watch":
         """Itself: a watch is read once."""
@@ -119,7 +147,7 @@ class Watch:
         """The next sight. Raises NoSuchRun if there is no such run."""
         while not self._ready:
             root = await self._followed()
-            if root.is_over and not self._chunks:
+            if self._is_closed or (root.is_over and not self._chunks):
                 raise StopAsyncIteration
             bell = self._bell = self._bell or self.engine.lives.bell(self.run)
             count = bell.count
@@ -134,6 +162,24 @@ class Watch:
                     await trio.sleep(self.pause)
         return self._ready.popleft()
 
+    async def some(self) -> tuple[Sight, ...]:
+        """The next sight and those that were read with it; none at the end. Raises NoSuchRun as before."""
+        try:
+            first = await anext(self)
+        except StopAsyncIteration:
+            return ()
+        others = tuple(self._ready)
+        self._ready.clear()
+        return (first, *others)
+
+    async def aclose(self) -> None:
+        """Read no more, and keep nothing: whoever waits for a sight is at the end."""
+        self._is_closed = True
+        self._ready.clear()
+        self._chunks.clear()
+        if self._bell is not None:
+            self._bell.ring()
+
     async def so_far(self) -> "tuple[Seen, ...]":
         """The entries until now, without waiting for more. Raises NoSuchRun if there is no such run."""
         root = await self._followed()
@@ -147,6 +193,8 @@ class Watch:
 
     def offer(self, performing: Performing, value: object) -> None:
         """Take what a handler emits, as far as there is room."""
+        if self._is_closed:
+            return
         run = performing.live.id
         chunk = Chunk(run, (), performing.effect, performing.attempt, performing.chunks, value)
         if len(self._chunks) >= self.buffer:

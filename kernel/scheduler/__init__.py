@@ -2,7 +2,7 @@
 
 from detent.kernel.scheduler.dues import standing
 from detent.kernel.scheduler.engine import Engine
-from detent.kernel.scheduler.hosted import Kept, says_closed, suspend
+from detent.kernel.scheduler.hosted import driven, suspend
 from detent.kernel.scheduler.live import Item, Live, end_of
 from detent.kernel.scheduler.lives import Lives, inside
 from detent.kernel.scheduler.performing import Performing, alone
@@ -14,7 +14,6 @@ __all__ = [
     "Bell",
     "Engine",
     "Item",
-    "Kept",
     "Live",
     "Lives",
     "Performing",
@@ -22,11 +21,11 @@ __all__ = [
     "Served",
     "Way",
     "alone",
+    "driven",
     "end_of",
     "inside",
     "known",
     "recover",
-    "says_closed",
     "serve",
     "standing",
     "suspend",

@@ -5,8 +5,8 @@ Rule 1: the cancelling of the host does not reach them: they end when the block 
 Rule 2: if they die, the block is left.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -20,11 +20,40 @@ from detent.kernel.scheduler.performing import alone
 from detent.kernel.scheduler.recovery import recover
 from detent.kernel.wire import Tree
 
-__all__ = ["Kept", "says_closed", "suspend"]
+__all__ = ["driven", "suspend"]
+
+
+@asynccontextmanager
+async def driven(
+    engine: Engine, close: Callable[[str], Awaitable[None]], on_cancel: str
+) -> AsyncGenerator[None]:
+    """A block in which runs are driven. Leaving it waits; left by an error it closes, as `on_cancel` says."""
+    kept = _Kept(engine)
+    failure: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            with kept.while_inside(), kept.body:
+                await kept.begin(nursery)
+                try:
+                    yield
+                    await close("wait")
+                except BaseException as error:
+                    if kept.body.cancel_called and not _is_only(error, KernelClosed):
+                        raise
+                    failure = error
+                    with kept.closing:
+                        await close(on_cancel)
+    except BaseException as error:  # a host may be cancelled in the moment in which its kernel dies
+        if kept.error is None or not _is_only(error, trio.Cancelled):
+            raise
+    if kept.error is not None:
+        raise kept.error from failure
+    if failure is not None:
+        raise failure
 
 
 @define(eq=False)
-class Kept:
+class _Kept:
     """The tasks of a kernel, which the cancelling of its host does not reach. If they die, the block is left."""
 
     engine: Engine
@@ -82,9 +111,9 @@ async def suspend(engine: Engine) -> None:
             engine.put(live, Item(note={"$interrupted": ids}))
 
 
-def says_closed(error: BaseException) -> bool:
-    """Whether somebody inside was told that the kernel is closed, and nothing else went wrong there."""
+def _is_only(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether an error is of a kind, or a group in which is nothing else; what was cancelled does not count."""
     group: Any = error
     if isinstance(error, BaseExceptionGroup):
-        return group.split((KernelClosed, trio.Cancelled))[1] is None
-    return isinstance(error, KernelClosed)
+        return group.split((kind, trio.Cancelled))[1] is None
+    return isinstance(error, kind)

@@ -20,6 +20,7 @@ from detent.kernel.entries import Header
 from detent.kernel.errors import (
     DamagedStore,
     DetentError,
+    KernelClosed,
     NoSuchRun,
     NotServed,
     RunChanged,
@@ -176,6 +177,10 @@ class Lives:
         while True:
             while run in self._expected:
                 await self._came.wait_beyond(self._came.count)
+                if self.is_closed:
+                    raise KernelClosed(
+                        "the kernel was closed before it was known whether the run began"
+                    )
             loaded = await self._journal.load(run)
             if run not in self._expected:
                 break
@@ -243,7 +248,11 @@ class Lives:
     def close(self) -> None:
         """Nothing happens any more: tell whoever waits."""
         self.is_closed = True
-        for bell in (*self.bells.values(), *self.ends.values()):
+        self._came.ring()
+        refs: list[Callable[[], Bell | None]] = [*self.bells.valuerefs(), *self.ends.valuerefs()]
+        for bell in filter(
+            None, (ref() for ref in refs)
+        ):  # who let go may have been in another thread
             bell.ring()
 
     def ring(self, run: str) -> None:

@@ -14,7 +14,7 @@ from detent.kernel.compiler import compile_machine, outcome_shape, returned_shap
 from detent.kernel.definition import Call, Doing, Send, Spawn, Wait, fill
 from detent.kernel.errors import IncompleteWorld
 from detent.kernel.policies import Breaker, Limiter, Retry
-from detent.kernel.ports import Handled, World
+from detent.kernel.ports import Handled, World, takes_context
 from detent.kernel.recorder import Recorder
 from detent.kernel.shapes import Scalar, Shape
 from detent.kernel.signals import Returned
@@ -187,7 +187,7 @@ def _way(form: Doing[Any], world: World, handlers: Mapping[type, Handled]) -> Wa
         form.effect.__name__,
         by,
         by is None or _is_async(by),
-        by is not None and _takes_context(by),
+        by is not None and takes_context(by),
         query,
         None if handled is None else handled.workers,
         form.timeout,
@@ -222,14 +222,3 @@ def _is_async(by: Any) -> bool:
     return inspect.iscoroutinefunction(by) or inspect.iscoroutinefunction(
         getattr(by, "__call__", None)  # noqa: B004 - an object whose calls are async
     )
-
-
-def _takes_context(by: Callable[..., Any]) -> bool:
-    """Whether a handler wants a second argument."""
-    try:
-        parameters = list(inspect.signature(by).parameters.values())
-    except (TypeError, ValueError):  # some callables do not say
-        return False
-    places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    wanted = [one for one in parameters if one.kind in places and one.default is one.empty]
-    return len(wanted) > 1

@@ -28,7 +28,10 @@ def brought(module: str) -> list[str]:
     return listed
 
 
-@pytest.mark.parametrize("module", ["detent", "detent.kernel", "detent.machines"])
+EMBEDDED = ["detent.tools.embed.asyncio", "detent.tools.embed.sync"]
+
+
+@pytest.mark.parametrize("module", ["detent", "detent.kernel", "detent.machines", *EMBEDDED])
 def test_an_import_brings_nothing_but_attrs_msgspec_and_trio(module: str) -> None:
     tops = {name.partition(".")[0] for name in brought(module)}
 
@@ -40,6 +43,10 @@ def test_the_kernel_brings_no_tools(module: str) -> None:
     above = ("detent.machines", "detent.tools")
 
     assert [name for name in brought(module) if name.startswith(above)] == []
+
+
+def test_a_program_without_a_loop_does_not_pay_for_that_of_another() -> None:
+    assert "asyncio" not in brought("detent.tools.embed.sync")
 
 
 @pytest.mark.parametrize("module", ["detent.tools", "detent.tools.cli", "detent.tools.testing"])

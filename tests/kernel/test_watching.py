@@ -26,9 +26,9 @@ from detent.kernel import (
     Personal,
     Seen,
     Sight,
+    Sights,
     State,
     Verdict,
-    Watch,
     Write,
 )
 from detent.kernel.telling import ChildEnded, ChildStarted, EventTaken, RunFinished, RunStarted
@@ -215,7 +215,7 @@ async def test_nobody_watches_what_is_not_there() -> None:
 async def test_who_watches_longer_than_the_kernel_is_there_is_told() -> None:
     seen: list[int] = []
 
-    async def read(watch: Watch) -> None:
+    async def read(watch: Sights) -> None:
         seen.extend(seqs([await anext(watch)]))
         with pytest.raises(KernelClosed):
             await anext(watch)

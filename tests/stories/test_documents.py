@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py") if path.stem != "__init__")
+SERVED = {"embed_fastapi"}  # by a server, which tests/stories/test_fastapi.py starts
+EXAMPLES = sorted(
+    path.stem for path in (ROOT / "examples").glob("*.py") if path.stem not in {"__init__", *SERVED}
+)
 SOURCES = sorted(
     path for top in ("kernel", "machines", "tools") for path in (ROOT / top).rglob("*.py")
 )

@@ -225,3 +225,16 @@ async def test_a_kernel_that_closes_waits_until_everybody_has_been_told() -> Non
 
     stands = {run: one.status for run, one in await journal.find()}
     assert stands == {"r": "completed", "r/1": "completed"}
+
+
+@pytest.mark.parametrize("at_most", [1, 2])
+@virtually
+async def test_what_a_task_goes_on_with_is_stopped_when_its_state_is_left(at_most: int) -> None:
+    each = fan(at_most=at_most)
+    async with opened(each, handlers=[handle(Again, gives(after=1.0))]) as kernel:
+        run = await kernel.start(each, Data(n=3), id="r")
+        await trio.sleep(1.5)
+        await run.send(Leave())
+        end = await run.wait_end()
+
+    assert (end.status, trio.current_time()) == ("completed", 1.5)

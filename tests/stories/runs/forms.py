@@ -1,17 +1,10 @@
-"""What all stories share: a machine, who performs its orders, and what a person does; played in every form.
+"""What all stories share: a machine, who performs its orders, and what a person does; and how one is played.
 
-Rule 1: a story is played to its end; while somebody reads what happens; from its log; on disk, by one kernel and by
-        several that die at a commit; and (in `cuts`) by a kernel that takes over after any entry. All must come to the
-        same: what is told, the last snapshot, what was called.
-Rule 2: services are idempotent: who asks again with the same key has the answer when he would have had it anyway.
-It is long because a story, what is kept of it and every form of playing it belong together.
+Rule 1: services are idempotent: who asks again with the same key has the answer when he would have had it anyway.
+Rule 2: what a person does he does on any side of a kernel: on trio, on asyncio, and where there is no loop.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import trio
@@ -23,7 +16,6 @@ from detent import (
     End,
     Handled,
     Kernel,
-    KernelClosed,
     Limiter,
     Limits,
     Machine,
@@ -38,7 +30,6 @@ from detent.kernel import (
     Journal,
     MemoryJournal,
     Noted,
-    RunStarted,
     Seen,
     Snapshot,
     Standing,
@@ -49,19 +40,13 @@ from detent.kernel import (
     kinds_of,
     normal,
     open_kernel,
-    replay,
-    snapshot_at,
     tell,
-    verify_log,
 )
 from detent.kernel.facts import but
 from detent.kernel.frames import followed
 from detent.kernel.scheduler import serve
 from detent.kernel.scribe import EMPTY
-from detent.tools.stores import SQLite
-from detent.tools.testing.faults import Crash, Faulty, FaultyStore
 from detent.tools.testing.virtual import BEGINNING, VirtualClock, run_virtually
-from tests.settings import LONG
 
 __all__ = [
     "MICRO",
@@ -75,7 +60,6 @@ __all__ = [
     "comparable",
     "moment_of",
     "play",
-    "play_in_all_forms",
     "played",
     "same_place",
     "tellings",
@@ -86,7 +70,6 @@ R = TypeVar("R")
 
 RUN = "story"
 MICRO = 1_000_000
-DEATHS = 4  # of kernels, in a story that is played with some
 Asked = tuple[str, int]  # a key and an attempt
 Kept: TypeAlias = MemoryJournal | Store | None
 
@@ -327,89 +310,3 @@ def _once(told: Iterable[Told]) -> Iterator[Told]:
 def same_place(snapshot: Snapshot[Any]) -> Snapshot[Any]:
     """A snapshot apart from how many entries it took to come there."""
     return but(snapshot, seq=0)
-
-
-# -- all forms
-
-
-def play_in_all_forms(story: Story[Any, R]) -> Played[R]:
-    """Play a story: wait, read, replay, on disk. Asserts that all come to the same, and gives what it comes to."""
-    waited = play(story)
-    seen: list[Seen] = []
-    read = play(story, Tape(), seen=seen)
-    check_same(story, read, waited)
-    assert Counter(read.service.calls) == Counter(waited.service.calls)
-    check_seen(seen, read)
-    check_replay(story, waited)
-    with TemporaryDirectory() as folder:
-        check_disk(story, waited, Path(folder))
-    return waited
-
-
-def check_same(story: Story[Any, Any], one: Played[Any], other: Played[Any]) -> None:
-    """Assert that two plays have come to the same, as far as that is anybody's business."""
-    assert comparable(story, one.told) == comparable(story, other.told)
-    assert same_place(one.snapshot) == same_place(other.snapshot)
-    assert one.end == other.end
-
-
-def check_seen(seen: list[Seen], read: Played[Any]) -> None:
-    """Assert that who reads sees everything, in order."""
-    streamed: dict[str, tuple[Told, ...]] = {}
-    entries: dict[str, list[Entry]] = {}
-    for sight in seen:
-        streamed[sight.run] = (*streamed.get(sight.run, ()), *sight.told)
-        entries.setdefault(sight.run, []).append(sight.entry)
-    assert streamed == read.told
-    assert [one.run for one in seen if one.seq == 1 and isinstance(one.told[0], RunStarted)]
-    assert {run: [one.seq for one in some] for run, some in entries.items()} == {
-        run: list(range(1, len(some) + 1)) for run, some in entries.items()
-    }
-
-
-def check_disk(story: Story[Any, Any], waited: Played[Any], folder: Path) -> None:
-    """Assert that it comes to the same in a file, and when kernels die at some commits."""
-    whole = Faulty(MemoryJournal(), Random(0))
-    kept = play(story, FaultyStore(SQLite(folder / "whole.db"), whole))
-    check_same(story, kept, waited)
-    assert Counter(kept.service.calls) == Counter(waited.service.calls)
-    check_replay(story, kept)
-
-    if story.is_tight:  # who dies may lose his turn
-        return
-    for every in range(1, 9) if LONG else [max(1, whole.commits // (DEATHS + 1))]:
-        cut = play_with_deaths(story, folder / f"cut {every}.db", every)
-        check_same(story, cut, waited)
-        assert {*cut.service.calls} == {*waited.service.calls}
-        check_replay(story, cut)
-
-
-def play_with_deaths(story: Story[Any, R], path: Path, every: int) -> Played[R]:
-    """What a story comes to in a file, where kernels die after so many commits, and the next one opens the file."""
-    clock, service = VirtualClock(), Service()
-    journal = Faulty(MemoryJournal(), Random(0))
-
-    async def survived() -> Played[R]:
-        for _ in range(DEATHS):
-            journal.crash_at = (journal.commits + every, "after")
-            try:
-                return await played(story, (FaultyStore(SQLite(path), journal), clock, service))
-            except* (Crash, KernelClosed):  # who waits for something is told that it will not come
-                journal.revive()
-        return await played(story, (FaultyStore(SQLite(path), journal), clock, service))
-
-    return run_virtually(survived, clock=clock)
-
-
-def check_replay(story: Story[Any, Any], played: Played[Any]) -> None:
-    """Assert that the log of a play is whole, and that replay comes to the same without calling anybody."""
-    calls = list(played.service.calls)
-
-    replayed = replay(played.lines, story.machine)
-
-    assert replayed.divergence is None
-    assert replayed.changed == ()
-    assert replayed.entries == sum(b'"entry":' in line[:99] for line in played.lines)
-    assert set(verify_log(played.lines)) - {""} == set(played.told)
-    assert snapshot_at(played.lines, played.snapshot.seq, story.machine, run=RUN) == played.snapshot
-    assert played.service.calls == calls

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 from attrs import evolve, frozen
 
 from detent import (
@@ -45,7 +44,9 @@ from detent.kernel import (
 )
 from detent.tools.stores import SQLite
 from detent.tools.testing.virtual import VirtualClock, virtually
+from tests.sides import sleep, time
 from tests.stories.runs.cuts import play_from_every_entry
+from tests.stories.runs.every_form import play_in_all_forms
 from tests.stories.runs.forms import (
     RUN,
     Played,
@@ -53,7 +54,6 @@ from tests.stories.runs.forms import (
     Story,
     moment_of,
     play,
-    play_in_all_forms,
 )
 
 
@@ -153,9 +153,9 @@ def model(
 
 async def hurried(run: Run[Any, Any]) -> None:
     """Cancel after half a minute."""
-    now = trio.current_time()
+    now = await time()
     if now < 30.0:
-        await trio.sleep(30.0 - now)
+        await sleep(30.0 - now)
         await run.cancel("it takes too long")
 
 

@@ -38,7 +38,8 @@ from detent.kernel import (
 )
 from detent.tools.testing.virtual import VirtualClock, virtually
 from tests.stories.runs.cuts import play_from_every_entry
-from tests.stories.runs.forms import RUN, Service, Story, play, play_in_all_forms
+from tests.stories.runs.every_form import play_in_all_forms
+from tests.stories.runs.forms import RUN, Service, Story, play
 
 QUERIES = ("q1", "q2", "q3", "q4", "q5")
 FOUND = tuple(f"found {query}" for query in QUERIES)

@@ -48,8 +48,10 @@ from detent.kernel import (
 )
 from detent.tools.stores import SQLite
 from detent.tools.testing.virtual import VirtualClock, run_virtually
+from tests.sides import sleep
 from tests.stories.runs.cuts import play_from_every_entry
-from tests.stories.runs.forms import RUN, Service, Story, play, play_in_all_forms
+from tests.stories.runs.every_form import play_in_all_forms
+from tests.stories.runs.forms import RUN, Service, Story, play
 
 T = TypeVar("T")
 
@@ -185,7 +187,7 @@ async def answering(answers: Mapping[str, object], run: Run[Any, Any]) -> None:
         opened = {one.question: one.id for one in await run.questions()}
         for question in answers:
             if question in opened:
-                await trio.sleep(1.0)
+                await sleep(1.0)
                 await run.answer(opened[question], answers[question])
                 break
 

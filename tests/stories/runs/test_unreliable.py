@@ -53,7 +53,9 @@ from detent.kernel.entries import chained
 from detent.kernel.facts import but
 from detent.kernel.runlog import entry_line
 from detent.tools.testing.virtual import VirtualClock, virtually
+from tests.sides import sleep
 from tests.stories.runs.cuts import play_from_every_entry
+from tests.stories.runs.every_form import play_in_all_forms
 from tests.stories.runs.forms import (
     RUN,
     Played,
@@ -61,7 +63,6 @@ from tests.stories.runs.forms import (
     Story,
     moment_of,
     play,
-    play_in_all_forms,
 )
 
 SEED = 42
@@ -252,7 +253,7 @@ async def impatient(run: Run[Any, Any]) -> None:
     """Cancel while the first delay lasts."""
     async for sight in run.watch():
         if isinstance(sight, Seen) and any(isinstance(one, RetryScheduled) for one in sight.told):
-            await trio.sleep(0.1)
+            await sleep(0.1)
             await run.cancel("no time")
             break
 
