@@ -182,6 +182,7 @@ from detent.kernel.ports import (
     Fails,
     Handled,
     Limits,
+    Listener,
     Store,
     Tap,
     World,
@@ -213,6 +214,7 @@ from detent.kernel.runlog import (
     verify_log,
 )
 from detent.kernel.runs import Run
+from detent.kernel.scheduler import BrokenTap
 from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.shapes import (
     Anything,
@@ -293,6 +295,7 @@ from detent.kernel.telling import (
     LetterDelivered,
     LetterFailed,
     LetterSent,
+    Lore,
     Noted,
     RateWaiting,
     RetryScheduled,
@@ -308,14 +311,18 @@ from detent.kernel.telling import (
     StateEntered,
     StateLeft,
     StopAsked,
+    Telling,
     TimerFired,
     Told,
     WaitClosed,
     WaitOpened,
     kinds_from,
     kinds_of,
+    lore_from,
+    lore_of,
     normal,
     tell,
+    telling_of,
 )
 from detent.kernel.upgrades import Obstacle, Upgrade
 from detent.kernel.values import FrozenMap, Json, canonical, digest, freeze
@@ -345,6 +352,7 @@ __all__ = [
     "Broke",
     "Broken",
     "BrokenBegin",
+    "BrokenTap",
     "Bug",
     "Call",
     "CallFailed",
@@ -455,7 +463,9 @@ __all__ = [
     "LineFull",
     "Listed",
     "ListedStatus",
+    "Listener",
     "Loaded",
+    "Lore",
     "Machine",
     "Many",
     "MemoryJournal",
@@ -548,6 +558,7 @@ __all__ = [
     "SystemClock",
     "Table",
     "Tap",
+    "Telling",
     "TimedOut",
     "Timer",
     "TimerFired",
@@ -606,6 +617,8 @@ __all__ = [
     "kinds_of",
     "linked",
     "log_lines",
+    "lore_from",
+    "lore_of",
     "needs_of",
     "new_id",
     "normal",
@@ -634,6 +647,7 @@ __all__ = [
     "standing_of",
     "step",
     "tell",
+    "telling_of",
     "unstorable",
     "verify_log",
     "versioned",

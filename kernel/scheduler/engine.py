@@ -61,7 +61,9 @@ class Engine:
         self.rounds = Rounds(self.journal, self.clock, self.lives, self.alarms)
         self.lives.left = self.rounds.keep
         self.gates = Gates(world.limits)
-        self.onlookers = Onlookers(world.taps)
+        self.onlookers = Onlookers(world.taps, self.journal)
+        if self.onlookers.has_listeners:
+            self.lives.recall = self.onlookers.recall
         if world.limits.runs is not None:
             self.lives.resting = lambda run: self._let_in(self.gates.runs.leave(run))
         self.chunked: Callable[[Performing, object], None] = lambda performing, chunk: None
@@ -94,6 +96,7 @@ class Engine:
                 self._leave,
                 self._send,
                 trio.lowlevel.current_trio_token(),
+                self.onlookers.begins if self.onlookers.has_listeners else None,
             )
             nursery.start_soon(self.alarms.run)
             nursery.start_soon(self._ledger.run)
@@ -290,8 +293,8 @@ class Engine:
 
     def _emitted(self, performing: Performing, chunk: object) -> None:
         performing.chunks += 1
-        run, effect = performing.run, performing.effect
-        self.onlookers.emitted(run, effect, performing.attempt, chunk)
+        effect = performing.effect
+        self.onlookers.emitted(performing.live, effect, performing.attempt, chunk)
         self.chunked(performing, chunk)
 
     def _noted(self, performing: Performing, value: object) -> None:
@@ -461,7 +464,8 @@ class Engine:
 
     def _tell_all(self, sealed: Sealed) -> None:
         live, turn = sealed.turn.live, sealed.turn
-        self.onlookers.committed(live.id, sealed.entries)
+        before = turn.taken[0].before if turn.taken else None
+        self.onlookers.committed(live, before, sealed.entries)
         for item, receipt in turn.receipts:
             item.answer(receipt)
         for item in turn.items:
