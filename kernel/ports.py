@@ -216,8 +216,8 @@ class Listener:
     def begins(self, context: Context) -> None:
         """An attempt begins, in a context of its own: what is set in it here its handler sees, and nobody else."""
 
-    def knows(self, run: str) -> bool:
-        """Whether nothing need be said of the past of a run that is taken up; else that is told first."""
+    def knows(self, run: str, seq: int) -> bool:
+        """Whether nothing need be said of the past of a run that is taken up, at an entry; else that is told first."""
         return True
 
 

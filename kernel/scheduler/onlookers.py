@@ -132,8 +132,9 @@ class Onlookers:
         """Tell whoever wants it what has happened to a run so far, before it goes on."""
         if live.is_over:
             return
+        asked = (live.id, live.snapshot.seq)
         late = [
-            tap for tap in self._listeners if self._show(tap, partial(tap.knows, live.id)) is False
+            tap for tap in self._listeners if self._show(tap, partial(tap.knows, *asked)) is False
         ]
         if late and live.header.origin is None:
             with suppress(NoSuchEntry):  # a journal in memory may have forgotten the beginning

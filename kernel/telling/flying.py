@@ -123,4 +123,5 @@ def _flying(id: int, flight: Any, part: int, order: Tree, life: Any, kinds: Kind
     owner, form, at = flight[:3]
     kind = kinds[form]
     of_part = kind if isinstance(kind, str) else kind[part]
-    return Flying(id, form, of_part, order, *life, owner=owner, at=at)
+    attempt, held, until = life
+    return Flying(id, form, of_part, order, attempt, held, until, owner, at)
