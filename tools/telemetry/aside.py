@@ -4,8 +4,8 @@
         async with open_kernel(World(..., taps=[lines])) as kernel:
             ...
 
-Rule 1: what is shown is kept for the thread, in order, and up to a bound: beyond it what is new is dropped, and counted.
-        Who follows runs by a Timeline finds its way again.
+Rule 1: what is shown is kept for the thread, in order, and up to a bound: beyond it what is new is dropped, and
+        counted. Who follows runs by a Timeline finds its way again.
 Rule 2: what the tap raises in its thread is raised where the next thing is shown: so the kernel hears of it.
 Rule 3: leaving the block waits until everything was shown, but not for ever: what is left then is dropped, and counted.
 Rule 4: it is shown in the context in which it would have been shown at once.

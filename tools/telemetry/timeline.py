@@ -2,7 +2,7 @@
 
 Rule 1: a visit lasts from the entry that enters a state to the one that leaves it, an effect from the entry that orders
         it to its outcome, whatever number of attempts that takes; a run from its first entry to its last.
-Rule 2: whatever was opened is closed, at the latest with its run, and what is inside before what is around it.
+Rule 2: whatever was opened is closed, at the latest with its run. An effect that does not stop may outlast its state.
 Rule 3: who comes late is helped out by the frame: what lasts is opened as far as it is known when it began.
 Rule 4: runs that nothing was told of for the longest time are forgotten, if there are more than there may be.
 """
