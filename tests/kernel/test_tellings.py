@@ -65,8 +65,8 @@ async def test_it_says_which_states_are_active_and_who_ordered_what() -> None:
     assert first.flying == ()
     assert sorted((one.owner, one.form) for one in second.flying) == [
         ("", "watch"),
-        ("left", "each"),
-        ("left", "each"),
+        ("left", "again"),
+        ("left", "again"),
     ]
     watching, *begun = sorted(one.id for one in second.flying)
     assert [second.state_of(id) for id in begun] == ["left", "left"]

@@ -23,7 +23,7 @@ from detent.tools.testing.samples import Tally
 from detent.tools.testing.virtual import virtually
 from tests.kernel.scheduler.toys import clock_here
 from tests.settings import times
-from tests.tools.telemetry.traces import Dig, Errand, Look, Recall, Trace, errand, told_again
+from tests.tools.telemetry.traces import Dig, Errand, Look, Recall, Trace, errand, id_of, told_again
 
 UNEXPLAINED = [phase for phase in Phase if phase is not Phase.explain]
 UNREAD = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
@@ -174,7 +174,7 @@ async def test_a_child_that_goes_on_elsewhere_hangs_where_it_hung() -> None:
     assert made.traces() == 1
     child = made.named("run digging")
     assert child.parent is not None
-    assert child.parent.span_id == made.named("digging").get_span_context().span_id
+    assert child.parent.span_id == id_of(made.named("digging"))
     assert [event.name for event in made.named("dig").events].count("call started") >= 1
 
 

@@ -99,8 +99,10 @@ def test_whatever_was_opened_is_closed_when_its_run_has_ended(
         assert {count for (_, _), count in last.timeline.now.items()} <= {0}
 
 
-OVER = ("completed", "completed_with_failures", "limit_reached", "stopped", "failed", "cancelled")
-OVER = (*OVER, "timed_out")
+OVER = (
+    *("completed", "completed_with_failures", "limit_reached", "stopped"),
+    *("failed", "cancelled", "timed_out"),
+)
 
 
 async def look_twice(order: Look, context: Context) -> int:

@@ -7,6 +7,7 @@ from attrs import define, evolve, field, frozen
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext
 
 from detent import (
     Call,
@@ -35,6 +36,7 @@ __all__ = [
     "asked",
     "digging",
     "errand",
+    "id_of",
     "told_again",
 ]
 
@@ -169,7 +171,7 @@ class Trace:
 
     def traces(self) -> int:
         """How many traces there are."""
-        return len({span.get_span_context().trace_id for span in self.spans})
+        return len({place_of(span).trace_id for span in self.spans})
 
     def drawn(self) -> list[str]:
         """The tree as lines, what is inside something set in."""
@@ -203,7 +205,14 @@ def told_again(lines: Iterable[bytes]) -> Iterator[Telling]:
 
 def id_of(span: ReadableSpan) -> int:
     """The id of a span."""
-    return span.get_span_context().span_id
+    return place_of(span).span_id
+
+
+def place_of(span: ReadableSpan) -> SpanContext:
+    """The ids of a span."""
+    place = span.get_span_context()
+    assert place is not None
+    return place
 
 
 def _beginning(span: ReadableSpan) -> tuple[int, int]:
