@@ -36,7 +36,7 @@ def _words(kind: type[Any]) -> str:
 @cache
 def _plain(kind: type[Any], values: bool) -> tuple[tuple[str, str], ...]:
     """The fields that are said, and what they are called."""
-    names = [one.name for one in fields(kind) if one.name not in FIRST]
+    names: list[str] = [one.name for one in fields(kind) if one.name not in FIRST]
     return tuple(
         (name, OTHERWISE.get(name, name)) for name in names if values or name not in AUTHORS
     )

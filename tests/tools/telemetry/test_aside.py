@@ -6,7 +6,8 @@ import threading
 import pytest
 import trio
 
-from detent.kernel import Context, Entry, Listener, Telling, World, WrongInput, handle, open_kernel
+from detent import Context, World, WrongInput, handle, open_kernel
+from detent.kernel import Entry, Header, Listener, Lore, Telling
 from detent.tools.telemetry.aside import Aside
 from detent.tools.testing.virtual import virtually
 from tests.kernel.scheduler.test_onlookers import here
@@ -112,8 +113,8 @@ def test_leaving_waits_for_what_is_left_but_not_for_ever() -> None:
 
 def fake(seq: int) -> Telling:
     """Something to be told, of which only the number is looked at."""
-    entry = Entry(seq, 0, None)
-    return Telling(None, entry, None, {}, (), None)  # type: ignore[arg-type]
+    header, entry = Header("r", "m", "", ""), Entry(seq, 0, None)
+    return Telling(header, entry, None, {}, (), Lore({}, {}))
 
 
 @virtually
