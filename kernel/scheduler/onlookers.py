@@ -24,7 +24,7 @@ from detent.kernel.ports import Context, Listener, Tap
 from detent.kernel.scheduler.live import Live
 from detent.kernel.snapshot import Snapshot
 from detent.kernel.table import Table
-from detent.kernel.telling import Lore, Telling, lore_from, lore_of, telling_of
+from detent.kernel.telling import Lore, Telling, both, lore_from, lore_of, telling_of
 
 __all__ = ["BrokenTap", "Onlookers"]
 
@@ -132,6 +132,7 @@ class Onlookers:
         """Tell whoever wants it what has happened to a run so far, before it goes on."""
         if live.is_over:
             return
+        variables: Any = live.variables
         asked = (live.id, live.snapshot.seq)
         late = [
             tap for tap in self._listeners if self._show(tap, partial(tap.knows, *asked)) is False
@@ -139,25 +140,21 @@ class Onlookers:
         if late and live.header.origin is None:
             with suppress(NoSuchEntry):  # a journal in memory may have forgotten the beginning
                 async for made in self._past(live):
-                    self._say(late, made)
+                    variables.copy().run(self._say, late, made)
 
     async def _past(self, live: Live) -> AsyncIterator[Telling]:
         """What a run has told so far."""
         header, frame, seq = live.header, None, 0
         digests = (header.shape, header.rules)
         lore = await self._lore(digests[0])
-        while seq < live.snapshot.seq:
-            entries = await self._journal.entries(live.id, seq, PAGE)
-            for entry in entries[: live.snapshot.seq - seq]:
-                made = telling_of(header, entry, frame, lore, is_past=True)
-                frame, seq = made.after, entry.seq
+        last, journal = live.snapshot.seq, self._journal
+        while seq < last and (entries := await journal.entries(live.id, seq, PAGE)):
+            for entry in entries[: last - seq]:
+                after = machine_after(entry, digests)
+                lores = lore, lore if after == digests else await self._lore(after[0])
+                made = telling_of(header, entry, frame, both(*lores), is_past=True)
+                frame, seq, digests, lore = made.after, entry.seq, after, lores[1]
                 yield made
-                now = machine_after(entry, digests)
-                if now[0] != digests[0]:
-                    lore = await self._lore(now[0])
-                digests = now
-            if not entries:
-                break
 
     async def _lore(self, shape: str) -> Lore:
         """What frames of a shape do not say."""

@@ -4,7 +4,7 @@ from detent.kernel.telling.comparing import normal
 from detent.kernel.telling.flying import Flying, find
 from detent.kernel.telling.kinds import Kinds, kinds_from, kinds_of
 from detent.kernel.telling.teller import tell
-from detent.kernel.telling.tellings import Lore, Telling, lore_from, lore_of, telling_of
+from detent.kernel.telling.tellings import Lore, Telling, both, lore_from, lore_of, telling_of
 from detent.kernel.telling.told import (
     BreakerChanged,
     CallFailed,
@@ -85,6 +85,7 @@ __all__ = [
     "Told",
     "WaitClosed",
     "WaitOpened",
+    "both",
     "find",
     "kinds_from",
     "kinds_of",

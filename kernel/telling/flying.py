@@ -59,9 +59,9 @@ def flying(frame: Frame, kinds: Kinds) -> Iterator[Flying]:
     for first, flight in effects.items():
         fan = _fan(flight)
         for place in (0,) if fan is None else _under_way(fan):
-            one = find({"effects": {first: flight}}, int(first) + place, kinds)
-            if one is not None:
-                yield one
+            found: Any = find({"effects": {first: flight}}, int(first) + place, kinds)
+            one: Flying = found  # what is there is found
+            yield one
 
 
 def owner_of(frame: Frame, id: int) -> str | None:

@@ -19,7 +19,7 @@ from detent.kernel.telling.kinds import Kinds, kinds_from, kinds_of, outer_from,
 from detent.kernel.telling.teller import tell
 from detent.kernel.telling.told import Told
 
-__all__ = ["Lore", "Telling", "lore_from", "lore_of", "telling_of"]
+__all__ = ["Lore", "Telling", "both", "lore_from", "lore_of", "telling_of"]
 
 
 @frozen
@@ -93,6 +93,13 @@ def lore_of(table: Table[Any, Any, Any]) -> Lore:
 def lore_from(outline: Outline) -> Lore:
     """The same, read off the shape outline of a log. Raises Unreadable if it is none."""
     return Lore(kinds_from(outline), outer_from(outline))
+
+
+def both(old: Lore, new: Lore) -> Lore:
+    """What is to be known where a run goes from one machine to another."""
+    if old is new:
+        return old
+    return Lore({**old.kinds, **new.kinds}, {**old.outer, **new.outer})
 
 
 def telling_of(

@@ -28,7 +28,17 @@ def brought(module: str) -> list[str]:
     return listed
 
 
-@pytest.mark.parametrize("module", ["detent", "detent.kernel", "detent.machines"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("detent", "detent.kernel", "detent.machines"),
+        *(
+            "detent.tools.telemetry",
+            "detent.tools.telemetry.metrics",
+            "detent.tools.telemetry.aside",
+        ),
+    ],
+)
 def test_an_import_brings_nothing_but_attrs_msgspec_and_trio(module: str) -> None:
     tops = {name.partition(".")[0] for name in brought(module)}
 

@@ -142,7 +142,8 @@ class Spans(Listener):
             return _Mark(name, self._inside(name, parent, int(effect)), since=since)
         if "traceparent" in baggage:
             return _Mark(name, W3C.extract(baggage, contexts.Context()), since=since)
-        here = contexts.Context() if telling.before is not None else contexts.get_current()
+        is_elsewhere = telling.is_past or telling.before is not None
+        here = contexts.Context() if is_elsewhere else contexts.get_current()
         known = trace.get_current_span(here).get_span_context()
         is_inside = known.is_valid and TRACE not in baggage
         return _Mark(

@@ -11,7 +11,21 @@ from attrs import define, evolve, frozen
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from detent import Context, Final, Limits, Machine, On, Returned, Secret, State, Wait, handle
+from detent import (
+    Context,
+    Final,
+    Limits,
+    Machine,
+    On,
+    Returned,
+    Secret,
+    Seen,
+    State,
+    Upgrade,
+    Wait,
+    compile_machine,
+    handle,
+)
 from detent.kernel import (
     CallStarted,
     Entry,
@@ -404,6 +418,44 @@ async def test_a_past_with_another_machine_is_told_in_its_own_words() -> None:
     told = [type(one) for telling in ear.tellings for one in telling.told]
     assert RunUpgraded in told
     assert [one.is_past for one in ear.tellings] == [True] * 4 + [False]
+
+
+@virtually
+async def test_a_past_with_a_machine_of_another_shape_is_told_as_it_is_watched() -> None:
+    journal, ear = MemoryJournal(), Ear(knows=False)
+    async with opened(COUNTING, journal=journal) as kernel:
+        await kernel.start(COUNTING, Data(), id="r")
+    again = call(Again, name="more")
+    busy: Machine[Data, Data, Data] = Machine(
+        "counting",
+        State("busy", On(outcomes_of(again), to="idle"), do=again),
+        State("idle", On(Close, to="closed")),
+        Final("closed"),
+        data=Data,
+    )
+    upgrade = Upgrade(busy, compile_machine(COUNTING).shape, states={"open": "busy"})
+    handlers = [handle(Again, gives())]
+    async with opened(busy, handlers=handlers, journal=journal) as kernel:
+        await kernel.adopt("r", upgrade)
+        await trio.sleep(1)
+    taps = [ear, Listener(), Plain()]
+    async with opened(busy, handlers=handlers, journal=journal, taps=taps) as kernel:
+        await kernel.run("r").send(Close())
+        watched = [one async for one in kernel.run("r").watch()]
+
+    told = [one for telling in ear.tellings for one in telling.told]
+    assert told == [one for sight in watched if isinstance(sight, Seen) for one in sight.told]
+    assert [type(one).__name__ for one in told][2:6] == [
+        "RunMigrated",
+        "StateLeft",
+        "StateEntered",
+        "EffectHeld",
+    ]
+    assert kernel.broken_taps == ()
+
+
+class Plain(Diary, Listener):
+    """A listener that keeps entries, and wants nothing else."""
 
 
 @frozen

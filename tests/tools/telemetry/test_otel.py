@@ -136,6 +136,7 @@ async def test_spans_made_before_and_after_a_restart_are_one_tree() -> None:
     assert before == ["host"]  # the rest is inside what has not ended
     assert made.drawn() == WHOLE
     assert made.traces() == 1
+    assert {span.status.status_code for span in made.spans} == {StatusCode.UNSET}
     look = made.named("look")
     assert [event.name for event in look.events][:2] == ["call started", "call failed"]
     assert (look.end_time or 0) - (look.start_time or 0) == 3_000_000_000
@@ -229,6 +230,27 @@ async def test_without_the_ids_spans_of_one_process_are_one_tree() -> None:
 
     assert made.drawn() == WHOLE
     assert made.traces() == 1
+
+
+@virtually
+async def test_who_wakes_a_run_is_not_what_it_is_inside_of() -> None:
+    made, journal = Trace(), MemoryJournal()
+    provider = made.provider()
+    plain = world_of(Spans(provider), provider)
+    without = World(errand, handlers=plain.handlers, journal=journal, clock=clock_here())
+    async with open_kernel(without) as kernel:
+        await kernel.start(errand, Errand(), id="r")
+        await trio.sleep(5)
+    late = World(
+        errand, handlers=plain.handlers, journal=journal, clock=clock_here(), taps=plain.taps
+    )
+    async with open_kernel(late) as kernel:
+        with provider.get_tracer("host").start_as_current_span("another"):
+            await kernel.run("r").send(Recall())
+        await kernel.run("r").wait_end()
+
+    assert made.named("run errand").parent is None
+    assert made.named("state asking").start_time == made.named("wait").start_time
 
 
 @virtually
