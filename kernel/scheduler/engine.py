@@ -174,11 +174,9 @@ class Engine:
         while True:
             performing = hand.performing
             performing.scope = hand.scope
-            if not hand.is_new:  # others come first, and what the last handler has set is gone
-                variables: Any = live.variables
-                task.context = variables.copy()
-                if not hand.has_waited:
-                    await trio.lowlevel.checkpoint()
+            if not hand.is_new and not hand.has_waited:
+                task.context = self._fresh(live)
+                await trio.lowlevel.checkpoint()
             hand.is_new = hand.has_waited = False
             hand.event = event = await performing.perform()
             if performing.is_cancelled:
@@ -196,10 +194,16 @@ class Engine:
                 return
             hand.performing, hand.event = following, None
 
+    def _fresh(self, live: Live) -> Any:
+        """A context for an effect: others come first, and what the last handler has set is gone."""
+        variables: Any = live.variables
+        return variables.copy()
+
     async def _is_written_later(self, hand: Hand, shortcut: Shortcut) -> bool:
         """Write what a shortcut comes to together with what others have to write."""
         live, effect = shortcut.live, shortcut.effect
         hand.has_waited = live.is_driven = True
+        trio.lowlevel.current_task().context = self._fresh(live)
         del live.flying[effect]
         (verdict,) = await self._ledger.queued([shortcut.write]).told()
         live.is_driven = False

@@ -3,11 +3,12 @@
 import contextvars
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -45,13 +46,14 @@ from detent.tools.testing import machines
 from detent.tools.testing.drawing import Draw
 from detent.tools.testing.run_tests import Played, check_of
 from detent.tools.testing.samples import Tally
-from detent.tools.testing.virtual import virtually
+from detent.tools.testing.virtual import run_virtually, virtually
 from tests.kernel.scheduler.toys import (
     Add,
     Again,
     Close,
     Data,
     Diary,
+    SlowJournal,
     call,
     counting,
     doing,
@@ -311,6 +313,51 @@ async def test_it_is_told_in_the_context_of_the_run_of_which_it_changes_nothing(
     assert here.get() == "later"
 
 
+@pytest.mark.parametrize("runs", [1, 30])  # many write together
+@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize("listens", [False, True])
+def test_each_effect_of_a_chain_has_a_context_of_its_own(
+    runs: int, slow: bool, listens: bool
+) -> None:
+    seen: dict[str, list[str]] = {}
+
+    async def look(order: Again, context: Context) -> int:
+        mine = seen.setdefault(context.run, [])
+        mine.append(here.get())
+        await trio.lowlevel.checkpoint()
+        mine.append(here.get())
+        here.set("with the handler")
+        return 1
+
+    first, second = call(Again, name="first"), call(Again, name="second")
+    machine: Machine[Data, Data, Data] = Machine(
+        "chain",
+        State("a", On(outcomes_of(first), to="b"), do=first),
+        State("b", On(outcomes_of(second), to="c"), do=second),
+        Final("c"),
+        data=Data,
+    )
+
+    async def chain() -> None:
+        journal = SlowJournal() if slow else MemoryJournal()
+        taps = [Ear()] if listens else []
+        handlers = [handle(Again, look)]
+        async with (
+            opened(machine, handlers=handlers, journal=journal, taps=taps) as kernel,
+            trio.open_nursery() as nursery,
+        ):
+            for number in range(runs):
+                here.set(f"start of r{number}")
+                nursery.start_soon(partial(kernel.start, machine, Data(), id=f"r{number}"))
+
+    run_virtually(chain)
+    assert len(seen) == runs
+    for run, places in seen.items():
+        first_one, second_one = f"effect {run}/1 of a", f"effect {run}/2 of b"
+        expected = [first_one] * 2 + [second_one] * 2 if listens else [f"start of {run}"] * 4
+        assert places == expected
+
+
 @virtually
 async def test_a_run_that_is_loaded_is_in_the_context_of_the_kernel() -> None:
     seen: list[str] = []
@@ -392,8 +439,8 @@ async def test_the_past_of_a_fork_and_what_a_journal_has_forgotten_is_told_to_no
         forked = fork(await run.log(), 2, "f")
         for _ in range(600):
             await run.send(Add())
-    write = Write("f", 0, None, header=forked.header, checkpoint=forked.checkpoint)
-    await journal.append([evolve(write, outlines=forked.outlines, standing=Standing("waiting"))])
+    opening = (forked.header, forked.checkpoint, Standing("waiting"), (), forked.outlines)
+    await journal.append([Write("f", 0, None, (), *opening)])
     async with opened(COUNTING, journal=journal, taps=[ear]) as kernel:
         for name in "rf":
             await kernel.run(name).send(Close())
