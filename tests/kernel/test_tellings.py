@@ -10,7 +10,7 @@ from detent import Call, Each, Final, Machine, On, Region, State, compile_machin
 from detent.kernel import lore_from, lore_of
 from detent.tools.testing import machines
 from detent.tools.testing.virtual import virtually
-from tests.kernel.scheduler.test_onlookers import Ear
+from tests.kernel.scheduler.ears import Ear
 from tests.kernel.scheduler.toys import Again, Leave, call, gives, opened, outcomes_of
 from tests.settings import times
 

@@ -1,30 +1,22 @@
 """Who looks on: whatever taps do changes nothing, what they raise is told, and who listens is told all of it."""
 
-import contextvars
 import logging
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import pytest
-import trio
 from attrs import define, frozen
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from detent import (
     Context,
-    Final,
-    Limits,
     Machine,
     On,
     Returned,
     Secret,
-    Seen,
     State,
-    Upgrade,
     Wait,
-    compile_machine,
     handle,
 )
 from detent.kernel import (
@@ -33,33 +25,27 @@ from detent.kernel import (
     Key,
     Listener,
     MemoryJournal,
-    RunRecovered,
-    RunUpgraded,
-    Standing,
     Tap,
     Telling,
-    Write,
-    fork,
 )
-from detent.kernel.scheduler.onlookers import PAGE, PATIENCE
+from detent.kernel.scheduler.onlookers import PATIENCE
 from detent.tools.testing import machines
 from detent.tools.testing.drawing import Draw
 from detent.tools.testing.run_tests import Played, check_of
 from detent.tools.testing.samples import Tally
-from detent.tools.testing.virtual import run_virtually, virtually
+from detent.tools.testing.virtual import virtually
+from tests.kernel.scheduler.ears import Ear
 from tests.kernel.scheduler.toys import (
     Add,
     Again,
     Close,
     Data,
     Diary,
-    SlowJournal,
     call,
     counting,
     doing,
     gives,
     opened,
-    outcomes_of,
 )
 from tests.settings import times
 
@@ -67,35 +53,6 @@ AGAIN = doing(call(Again))
 COUNTING = counting()
 UNEXPLAINED = [phase for phase in Phase if phase is not Phase.explain]
 UNREAD = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
-here: contextvars.ContextVar[str] = contextvars.ContextVar("here", default="nowhere")
-
-
-class Ear(Listener):
-    """A listener that keeps what it is told, and where it was told it."""
-
-    def __init__(self, knows: bool = True) -> None:
-        self.tellings: list[Telling] = []
-        self.places: list[str] = []
-        self._knows = knows
-
-    def told(self, telling: Telling) -> None:
-        """See Listener."""
-        self.tellings.append(telling)
-        self.places.append(here.get())
-        here.set("with the listener")
-
-    def begins(self, context: Context) -> None:
-        """See Listener."""
-        here.set(f"effect {context.key} of {context.state}")
-
-    def knows(self, run: str, seq: int) -> bool:
-        """See Listener."""
-        return self._knows
-
-    @property
-    def seqs(self) -> list[tuple[str, int, bool]]:
-        """The entries it was told of."""
-        return [(one.run, one.seq, one.is_past) for one in self.tellings]
 
 
 @define(eq=False)
@@ -286,223 +243,6 @@ async def test_who_listens_is_told_every_entry_with_the_frames_around_it() -> No
 def live_frames(kernel: Any) -> list[Any]:
     """What is kept for who listens."""
     return [live.frame for live in kernel.engine.lives if live.frame is not None]
-
-
-@virtually
-async def test_it_is_told_in_the_context_of_the_run_of_which_it_changes_nothing() -> None:
-    ear, seen = Ear(), list[str]()
-
-    async def look(order: Again) -> int:
-        seen.append(here.get())
-        here.set("with the handler")
-        return 1
-
-    def look_in_thread(order: Again) -> int:
-        seen.append(here.get())
-        return 1
-
-    for by in (look, look_in_thread):
-        async with opened(AGAIN, handlers=[handle(Again, by)], taps=[ear]) as kernel:
-            here.set("where it was started")
-            run = await kernel.start(AGAIN, Data(), id="r")
-            here.set("later")
-            await run.wait_end()
-
-    assert set(ear.places) == {"where it was started"}
-    assert seen == ["effect r/1 of doing"] * 2
-    assert here.get() == "later"
-
-
-@pytest.mark.parametrize("runs", [1, 30])  # many write together
-@pytest.mark.parametrize("slow", [False, True])
-@pytest.mark.parametrize("listens", [False, True])
-def test_each_effect_of_a_chain_has_a_context_of_its_own(
-    runs: int, slow: bool, listens: bool
-) -> None:
-    seen: dict[str, list[str]] = {}
-
-    async def look(order: Again, context: Context) -> int:
-        mine = seen.setdefault(context.run, [])
-        mine.append(here.get())
-        await trio.lowlevel.checkpoint()
-        mine.append(here.get())
-        here.set("with the handler")
-        return 1
-
-    first, second = call(Again, name="first"), call(Again, name="second")
-    machine: Machine[Data, Data, Data] = Machine(
-        "chain",
-        State("a", On(outcomes_of(first), to="b"), do=first),
-        State("b", On(outcomes_of(second), to="c"), do=second),
-        Final("c"),
-        data=Data,
-    )
-
-    async def chain() -> None:
-        journal = SlowJournal() if slow else MemoryJournal()
-        taps = [Ear()] if listens else []
-        handlers = [handle(Again, look)]
-        async with (
-            opened(machine, handlers=handlers, journal=journal, taps=taps) as kernel,
-            trio.open_nursery() as nursery,
-        ):
-            for number in range(runs):
-                here.set(f"start of r{number}")
-                nursery.start_soon(partial(kernel.start, machine, Data(), id=f"r{number}"))
-
-    run_virtually(chain)
-    assert len(seen) == runs
-    for run, places in seen.items():
-        first_one, second_one = f"effect {run}/1 of a", f"effect {run}/2 of b"
-        expected = [first_one] * 2 + [second_one] * 2 if listens else [f"start of {run}"] * 4
-        assert places == expected
-
-
-@virtually
-async def test_a_run_that_is_loaded_is_in_the_context_of_the_kernel() -> None:
-    seen: list[str] = []
-
-    async def look(order: Again) -> int:
-        seen.append(here.get())
-        return 1
-
-    journal, again = MemoryJournal(), call(Again)
-    machine: Machine[Data, Data, Data] = Machine(
-        "later",
-        State("open", On(Add, to="doing")),
-        State("doing", On(outcomes_of(again), to="done"), do=again),
-        Final("done"),
-        data=Data,
-    )
-    here.set("where it was started")
-    async with opened(machine, handlers=[handle(Again, look)], journal=journal) as kernel:
-        await kernel.start(machine, Data(), id="r")
-    here.set("where the kernel was opened")
-    async with opened(machine, handlers=[handle(Again, look)], journal=journal) as kernel:
-        here.set("where it was woken")
-        await kernel.run("r").send(Add())
-        await kernel.run("r").wait_end()
-
-    assert seen == ["where the kernel was opened"]
-
-
-@virtually
-async def test_who_wants_it_is_told_the_past_of_a_run_that_is_taken_up() -> None:
-    journal, forgetful, other = MemoryJournal(), Ear(knows=False), Ear()
-    many = PAGE + 5
-    async with opened(COUNTING, journal=journal) as kernel:
-        run = await kernel.start(COUNTING, Data(), id="r")
-        for _ in range(many):
-            await run.send(Add())
-    async with opened(COUNTING, journal=journal, taps=[forgetful, other]) as kernel:
-        await kernel.run("r").send(Close())
-        await kernel.run("r").wait_end()
-        await kernel.run("r").snapshot()  # of a run that is over nothing is told
-
-    past = [("r", seq, True) for seq in range(1, many + 2)]
-    assert forgetful.seqs == [*past, ("r", many + 2, False)]
-    assert other.seqs == [("r", many + 2, False)]
-    assert other.tellings[0].before == forgetful.tellings[-1].before
-
-
-@virtually
-async def test_the_past_is_told_before_anything_else_happens() -> None:
-    journal, ear = MemoryJournal(), Ear(knows=False)
-    limits = Limits(grace=0.1)
-
-    async def never(order: Again) -> int:
-        await trio.sleep_forever()
-        return 0
-
-    with trio.CancelScope() as scope:
-        async with opened(
-            AGAIN, handlers=[handle(Again, never)], journal=journal, on_cancel="suspend",
-            limits=limits,
-        ) as kernel:  # fmt: skip
-            await kernel.start(AGAIN, Data(), id="r")
-            scope.cancel()
-            await trio.lowlevel.checkpoint()
-    async with opened(AGAIN, handlers=[handle(Again, gives())], journal=journal, taps=[ear]) as k:
-        await k.run("r").wait_end()
-
-    assert [seq for _, seq, is_past in ear.seqs if is_past] == [1, 2]
-    after = [one for telling in ear.tellings if not telling.is_past for one in telling.told]
-    assert isinstance(after[0], RunRecovered)
-
-
-@virtually
-async def test_the_past_of_a_fork_and_what_a_journal_has_forgotten_is_told_to_nobody() -> None:
-    journal, ear = MemoryJournal(entries=2), Ear(knows=False)
-    async with opened(COUNTING, journal=journal) as kernel:
-        run = await kernel.start(COUNTING, Data(), id="r")
-        await run.send(Add())
-        forked = fork(await run.log(), 2, "f")
-        for _ in range(600):
-            await run.send(Add())
-    opening = (forked.header, forked.checkpoint, Standing("waiting"), (), forked.outlines)
-    await journal.append([Write("f", 0, None, (), *opening)])
-    async with opened(COUNTING, journal=journal, taps=[ear]) as kernel:
-        for name in "rf":
-            await kernel.run(name).send(Close())
-            await kernel.run(name).wait_end()
-
-    assert [is_past for _, _, is_past in ear.seqs] == [False, False]
-    assert [one.states for one in ear.tellings] == [("closed",), ("closed",)]
-
-
-@virtually
-async def test_a_past_with_another_machine_is_told_in_its_own_words() -> None:
-    journal, ear = MemoryJournal(), Ear(knows=False)
-    before = counting(on_bug="fail")
-    async with opened(before, journal=journal) as kernel:
-        run = await kernel.start(before, Data(), id="r")
-        await run.send(Add())
-    async with opened(COUNTING, journal=journal) as kernel:
-        await kernel.run("r").send(Add())
-    async with opened(COUNTING, journal=journal, taps=[ear]) as kernel:
-        await kernel.run("r").send(Close())
-
-    told = [type(one) for telling in ear.tellings for one in telling.told]
-    assert RunUpgraded in told
-    assert [one.is_past for one in ear.tellings] == [True] * 4 + [False]
-
-
-@virtually
-async def test_a_past_with_a_machine_of_another_shape_is_told_as_it_is_watched() -> None:
-    journal, ear = MemoryJournal(), Ear(knows=False)
-    async with opened(COUNTING, journal=journal) as kernel:
-        await kernel.start(COUNTING, Data(), id="r")
-    again = call(Again, name="more")
-    busy: Machine[Data, Data, Data] = Machine(
-        "counting",
-        State("busy", On(outcomes_of(again), to="idle"), do=again),
-        State("idle", On(Close, to="closed")),
-        Final("closed"),
-        data=Data,
-    )
-    upgrade = Upgrade(busy, compile_machine(COUNTING).shape, states={"open": "busy"})
-    handlers = [handle(Again, gives())]
-    async with opened(busy, handlers=handlers, journal=journal) as kernel:
-        await kernel.adopt("r", upgrade)
-        await trio.sleep(1)
-    taps = [ear, Listener(), Plain()]
-    async with opened(busy, handlers=handlers, journal=journal, taps=taps) as kernel:
-        await kernel.run("r").send(Close())
-        watched = [one async for one in kernel.run("r").watch()]
-
-    told = [one for telling in ear.tellings for one in telling.told]
-    assert told == [one for sight in watched if isinstance(sight, Seen) for one in sight.told]
-    assert [type(one).__name__ for one in told][2:6] == [
-        "RunMigrated",
-        "StateLeft",
-        "StateEntered",
-        "EffectHeld",
-    ]
-    assert kernel.broken_taps == ()
-
-
-class Plain(Diary, Listener):
-    """A listener that keeps entries, and wants nothing else."""
 
 
 @frozen

@@ -10,7 +10,7 @@ from detent import Context, World, WrongInput, handle, open_kernel
 from detent.kernel import Entry, Header, Listener, Lore, Telling
 from detent.tools.telemetry.aside import Aside
 from detent.tools.testing.virtual import virtually
-from tests.kernel.scheduler.test_onlookers import here
+from tests.kernel.scheduler.ears import here
 from tests.kernel.scheduler.toys import (
     Add,
     Again,
