@@ -7,7 +7,9 @@
 Rule 1: it may be asked in any thread, and by as many as like.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from threading import Lock
 
 from attrs import define, field
@@ -28,7 +30,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @define
 class _Measured:
-    """What was measured of one set of labels: how many up to each bound, how many, and their sum."""
+    """What was measured of one set of labels: how many in each bucket, how many in all, and their sum."""
 
     buckets: list[int]
     count: int = 0
@@ -68,8 +70,9 @@ class Metrics(Counting):
                 one = self._numbers.measured[key] = _Measured([0] * len(self._buckets))
             one.count += 1
             one.sum += amount
-            for place, bound in enumerate(self._buckets):
-                one.buckets[place] += amount <= bound
+            place = bisect_left(self._buckets, amount)
+            if place < len(one.buckets):
+                one.buckets[place] += 1
 
     def text(self) -> str:
         """All numbers, each with what it means."""
@@ -102,7 +105,7 @@ class Metrics(Counting):
             if measured != instrument.name:
                 continue
             bounds = [*map(_number, self._buckets), "+Inf"]
-            for bound, count in zip(bounds, [*one.buckets, one.count], strict=True):
+            for bound, count in zip(bounds, [*accumulate(one.buckets), one.count], strict=True):
                 yield f"{name}_bucket{_labels((*instrument.labels, 'le'), (*labels, bound))} {count}"
             yield f"{name}_sum{_labels(instrument.labels, labels)} {_number(one.sum)}"
             yield f"{name}_count{_labels(instrument.labels, labels)} {one.count}"
