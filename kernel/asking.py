@@ -4,7 +4,7 @@ Rule 1: what cannot be stored, or cannot be meant, is refused to whoever asks it
 Rule 2: what is looked at is a run as it was a moment ago: what comes of it is decided when it is its turn.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -13,7 +13,7 @@ from detent.kernel.decisions import Cancelled
 from detent.kernel.entries import NOTHING
 from detent.kernel.errors import AlreadyAnswered, NoSuchWait, Unstorable, WrongInput
 from detent.kernel.flights import Fan, Flight
-from detent.kernel.ports import Chance
+from detent.kernel.ports import Chance, World
 from detent.kernel.scheduler import Served, Way
 from detent.kernel.scribe import Scribe
 from detent.kernel.shapes import Shape
@@ -93,11 +93,9 @@ def check_storable(scribe: Scribe, shape: Shape, value: object, where: str) -> N
         raise WrongInput(f"{where}: {error}") from None
 
 
-def baggage_of(
-    asked: Callable[[], Mapping[str, str]] | None, given: Mapping[str, str] | None
-) -> FrozenMap[str, str]:
+def baggage_of(world: World, given: Mapping[str, str] | None) -> FrozenMap[str, str]:
     """What a run is to carry along: what its world says, and what was given. Raises WrongInput if it is no text."""
-    words = {**(asked() if asked is not None else {}), **(given or {})}
+    words = {**(world.baggage() if world.baggage is not None else {}), **(given or {})}
     for word, meaning in words.items():
         if not isinstance(word, str) or not isinstance(meaning, str):
             raise WrongInput(f"baggage {word!r}: {meaning!r}: it is texts by name")

@@ -277,9 +277,9 @@ class World:
     """What a kernel runs, and with what: machines, handlers, a store, limiters and breakers by name, taps, a clock.
 
     Machines that are spawned come along. `baggage` is asked, in the context of whoever starts a run, what the run is to
-    carry along. A `store` is opened and closed by the kernel; a `journal` is open already, and
-    stays so. Without either all is kept in memory, and forgotten with the kernel: the 1,000 runs that ended last, and
-    the latest 100,000 entries of each (see MemoryJournal).
+    carry along, and those inside it; what is given when it is started goes before. A `store` is opened and closed by
+    the kernel; a `journal` is open already, and stays so. Without either all is kept in memory, and forgotten with the
+    kernel: the 1,000 runs that ended last, and the latest 100,000 entries of each (see MemoryJournal).
     """
 
     machines: tuple[Definition[Any, Any, Any], ...]

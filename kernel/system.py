@@ -206,8 +206,7 @@ class Kernel:
         """Begin a run; returns when that is stored. Its effects have begun then, or are held.
 
         An id that is known already returns that run if it is one of this machine with this input; else RunExists.
-        `deadline` is in seconds from now; `seed` decides how delays are spread; `baggage` is carried along by the run
-        and those inside it, beside what `World(baggage=...)` gives.
+        `deadline` is in seconds from now; `seed` decides how delays are spread; `baggage` is carried along, see World.
         """
         self._check_open()
         served = self._served(machine)
@@ -222,8 +221,7 @@ class Kernel:
         at = engine.clock.now()
         due = None if deadline is None else at + round(deadline * 1_000_000)
         begun = begin(served.table, input, at, deadline=due)
-        carried = baggage_of(engine.world.baggage, baggage)
-        header = served.recorder.opening(run, at, seed, due, carried)
+        header = served.recorder.opening(run, at, seed, due, baggage_of(engine.world, baggage))
         parts = (header, begun.snapshot, seed_of(run) if seed is None else seed)
         live = engine.lives.new(run, served, parts)
         handle: Run[D, R] = Run(run, behind=self, ending=engine.lives.end(run))
@@ -462,10 +460,8 @@ class Kernel:
         began = {"$began": scribe.codec.write(scribe.input, input)}
         first = await as_written(self._engine, entries[0])
         if live.header.machine != served.name or spelled(first.event) != spelled(began):
-            raise RunExists(
-                f"run {run!r} is one of machine {live.header.machine!r}, or began with "
-                "another input"
-            )
+            other = f"is one of machine {live.header.machine!r}, or began with another input"
+            raise RunExists(f"run {run!r} {other}")
         return True
 
     async def _exists(self, run: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from attrs import define
 
 from detent.kernel.entries import Entry, machine_after, read_entry
-from detent.kernel.errors import NoSuchEntry
+from detent.kernel.errors import DetentError, NoSuchEntry
 from detent.kernel.frames import Frame, opened
 from detent.kernel.journal import Journal
 from detent.kernel.ports import Context, Listener, Tap
@@ -138,9 +138,14 @@ class Onlookers:
             tap for tap in self._listeners if self._show(tap, partial(tap.knows, *asked)) is False
         ]
         if late and live.header.origin is None:
-            with suppress(NoSuchEntry):  # a journal in memory may have forgotten the beginning
+            try:
                 async for made in self._past(live):
                     variables.copy().run(self._say, late, made)
+            except NoSuchEntry:  # a journal in memory may have forgotten the beginning
+                return
+            except DetentError as error:  # the past cannot be read; what is needed to go on can
+                for tap in late:
+                    self._count(tap, error)
 
     async def _past(self, live: Live) -> AsyncIterator[Telling]:
         """What a run has told so far."""

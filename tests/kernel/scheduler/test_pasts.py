@@ -14,13 +14,12 @@ from detent import (
     handle,
 )
 from detent.kernel import (
+    Entry,
     Listener,
     MemoryJournal,
     RunRecovered,
     RunUpgraded,
-    Standing,
-    Write,
-    fork,
+    StoreFailed,
 )
 from detent.kernel.scheduler.onlookers import PAGE
 from detent.tools.testing.virtual import virtually
@@ -93,18 +92,21 @@ async def test_the_past_of_a_fork_and_what_a_journal_has_forgotten_is_told_to_no
     async with opened(COUNTING, journal=journal) as kernel:
         run = await kernel.start(COUNTING, Data(), id="r")
         await run.send(Add())
-        forked = fork(await run.log(), 2, "f")
+        await kernel.fork("r", at=2, name="f")
         for _ in range(600):
             await run.send(Add())
-    opening = (forked.header, forked.checkpoint, Standing("waiting"), (), forked.outlines)
-    await journal.append([Write("f", 0, None, (), *opening)])
     async with opened(COUNTING, journal=journal, taps=[ear]) as kernel:
+        await kernel.run("f").resume()
         for name in "rf":
             await kernel.run(name).send(Close())
             await kernel.run(name).wait_end()
 
-    assert [is_past for _, _, is_past in ear.seqs] == [False, False]
-    assert [one.states for one in ear.tellings] == [("closed",), ("closed",)]
+    assert [(run, is_past) for run, _, is_past in ear.seqs] == [
+        ("f", False),
+        ("r", False),
+        ("f", False),
+    ]
+    assert [one.states for one in ear.tellings] == [("open",), ("closed",), ("closed",)]
 
 
 @virtually
@@ -156,6 +158,33 @@ async def test_a_past_with_a_machine_of_another_shape_is_told_as_it_is_watched()
         "EffectHeld",
     ]
     assert kernel.broken_taps == ()
+
+
+class Torn(MemoryJournal):
+    """A journal that cannot read what has happened to a run before it stands where it stands."""
+
+    is_torn = False
+
+    async def entries(self, run: str, after: int = 0, limit: int = 200) -> tuple[Entry, ...]:
+        """See Journal."""
+        if self.is_torn:
+            raise StoreFailed("the disk does not answer")
+        return await super().entries(run, after, limit)
+
+
+@virtually
+async def test_a_past_that_cannot_be_read_is_told_of_and_the_run_goes_on() -> None:
+    journal, ear = Torn(), Ear(knows=False)
+    async with opened(COUNTING, journal=journal) as kernel:
+        await kernel.start(COUNTING, Data(), id="r")
+    journal.is_torn = True
+    async with opened(COUNTING, journal=journal, taps=[ear]) as kernel:
+        await kernel.run("r").send(Close())
+        end = await kernel.run("r").wait_end()
+
+    assert end.status == "completed"
+    assert [str(one.error) for one in kernel.broken_taps] == ["the disk does not answer"]
+    assert ear.seqs == [("r", 2, False)]
 
 
 class Plain(Diary, Listener):
