@@ -183,6 +183,7 @@ from detent.kernel.ports import (
     Fails,
     Handled,
     Limits,
+    Listener,
     Store,
     Tap,
     World,
@@ -215,6 +216,7 @@ from detent.kernel.runlog import (
     verify_log,
 )
 from detent.kernel.runs import Behind, Run
+from detent.kernel.scheduler import BrokenTap
 from detent.kernel.scribe import Scribe, scribe_of
 from detent.kernel.shapes import (
     Anything,
@@ -295,6 +297,7 @@ from detent.kernel.telling import (
     LetterDelivered,
     LetterFailed,
     LetterSent,
+    Lore,
     Noted,
     RateWaiting,
     RetryScheduled,
@@ -310,14 +313,18 @@ from detent.kernel.telling import (
     StateEntered,
     StateLeft,
     StopAsked,
+    Telling,
     TimerFired,
     Told,
     WaitClosed,
     WaitOpened,
     kinds_from,
     kinds_of,
+    lore_from,
+    lore_of,
     normal,
     tell,
+    telling_of,
 )
 from detent.kernel.upgrades import Obstacle, Upgrade
 from detent.kernel.values import FrozenMap, Json, canonical, digest, freeze
@@ -348,6 +355,7 @@ __all__ = [
     "Broke",
     "Broken",
     "BrokenBegin",
+    "BrokenTap",
     "Bug",
     "Call",
     "CallFailed",
@@ -459,7 +467,9 @@ __all__ = [
     "LineFull",
     "Listed",
     "ListedStatus",
+    "Listener",
     "Loaded",
+    "Lore",
     "Machine",
     "Many",
     "MemoryJournal",
@@ -554,6 +564,7 @@ __all__ = [
     "SystemClock",
     "Table",
     "Tap",
+    "Telling",
     "TimedOut",
     "Timer",
     "TimerFired",
@@ -613,6 +624,8 @@ __all__ = [
     "kinds_of",
     "linked",
     "log_lines",
+    "lore_from",
+    "lore_of",
     "needs_of",
     "new_id",
     "normal",
@@ -642,6 +655,7 @@ __all__ = [
     "step",
     "takes_context",
     "tell",
+    "telling_of",
     "unstorable",
     "verify_log",
     "versioned",

@@ -4,25 +4,27 @@ Rule 1: what cannot be stored, or cannot be meant, is refused to whoever asks it
 Rule 2: what is looked at is a run as it was a moment ago: what comes of it is decided when it is its turn.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
 from detent.kernel.decisions import Cancelled
+from detent.kernel.entries import NOTHING
 from detent.kernel.errors import AlreadyAnswered, NoSuchWait, Unstorable, WrongInput
 from detent.kernel.flights import Fan, Flight
-from detent.kernel.ports import Chance
+from detent.kernel.ports import Chance, World
 from detent.kernel.scheduler import Served, Way
 from detent.kernel.scribe import Scribe
 from detent.kernel.shapes import Shape
 from detent.kernel.signals import Event, Happened, Returned, stamp
 from detent.kernel.snapshot import Snapshot
-from detent.kernel.values import moment
+from detent.kernel.values import FrozenMap, moment
 
 __all__ = [
     "Question",
     "answer_to",
+    "baggage_of",
     "check_event",
     "check_storable",
     "event_to_send",
@@ -89,6 +91,15 @@ def check_storable(scribe: Scribe, shape: Shape, value: object, where: str) -> N
         scribe.codec.write(shape, value)
     except Unstorable as error:
         raise WrongInput(f"{where}: {error}") from None
+
+
+def baggage_of(world: World, given: Mapping[str, str] | None) -> FrozenMap[str, str]:
+    """What a run is to carry along: what its world says, and what was given. Raises WrongInput if it is no text."""
+    words = {**(world.baggage() if world.baggage is not None else {}), **(given or {})}
+    for word, meaning in words.items():
+        if not isinstance(word, str) or not isinstance(meaning, str):
+            raise WrongInput(f"baggage {word!r}: {meaning!r}: it is texts by name")
+    return FrozenMap(words) if words else NOTHING
 
 
 def new_id(chance: Chance) -> str:

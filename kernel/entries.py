@@ -17,10 +17,12 @@ from detent.kernel.applying import ordered_in
 from detent.kernel.edits import BadEdit
 from detent.kernel.errors import Unreadable, WrongInput
 from detent.kernel.facts import Fact
+from detent.kernel.values import FrozenMap
 from detent.kernel.wire import REFUSED, Tree, spelled, strict, under, why_refused
 
 __all__ = [
     "FORMAT",
+    "NOTHING",
     "AnswerWord",
     "Checkpoint",
     "Entry",
@@ -39,6 +41,9 @@ __all__ = [
 FORMAT = 1
 """Which version of the format a header is of."""
 
+NOTHING: FrozenMap[str, str] = FrozenMap()
+"""The baggage of who carries none."""
+
 AnswerWord: TypeAlias = Literal["moved", "ignored", "deferred", "rejected"]
 
 
@@ -56,6 +61,7 @@ class Header:
     """The first line of a run: which machine it is a run of, by name and digests, and when it began.
 
     `seed` is what its chance comes from, `deadline` when its time is over; of a fork both are its parent's business.
+    `baggage` are words it carries along for whoever performs its effects, or looks on.
     """
 
     run: str
@@ -66,6 +72,7 @@ class Header:
     origin: Origin | None = None
     seed: int | None = None
     deadline: int | None = None
+    baggage: FrozenMap[str, str] = NOTHING
     body: bytes = field(default=b"", repr=False, eq=False, kw_only=True)
     hash: str = field(default="", kw_only=True)
 
@@ -138,18 +145,23 @@ def machine_after(entry: Entry, digests: tuple[str, str]) -> tuple[str, str]:
 
 
 def unwritten(header: Header) -> Header:
-    """A header whose bytes and hash are made later (`write_header`). Raises WrongInput if its run has a wrong id."""
+    """A header whose bytes and hash are made later (`write_header`). Raises WrongInput for what has no spelling."""
     if not header.run:
         raise WrongInput("a run needs an id")
     try:
         header.run.encode()
     except UnicodeEncodeError:
         raise WrongInput(f"{header.run!r} cannot be the id of a run: it has no spelling") from None
+    for word, meaning in header.baggage.items():
+        try:
+            f"{word}{meaning}".encode()
+        except UnicodeEncodeError:
+            raise WrongInput(f"baggage {word!r}: {meaning!r} has no spelling") from None
     return header
 
 
 def write_header(header: Header) -> Header:
-    """A header with its bytes and its hash. Raises WrongInput if its run has a wrong id."""
+    """A header with its bytes and its hash. Raises WrongInput for what has no spelling."""
     unwritten(header)
     said: dict[str, Tree] = {
         "detent": FORMAT,
@@ -163,6 +175,8 @@ def write_header(header: Header) -> Header:
         said["seed"] = header.seed
     if header.deadline is not None:
         said["deadline"] = header.deadline
+    if header.baggage:
+        said["baggage"] = dict(header.baggage)
     origin = header.origin
     if origin is not None:
         said["origin"] = {"run": origin.run, "seq": origin.seq, "hash": origin.hash}
@@ -203,8 +217,9 @@ def read_header(body: bytes) -> Header:
     except ValueError:
         raise Unreadable("this is no header: the hash of its origin is none") from None
     names = (given.run, given.machine, given.shape, given.rules)
+    baggage: FrozenMap[str, str] = FrozenMap(given.baggage) if given.baggage else NOTHING
     rest = (given.at, origin, given.seed, given.deadline)
-    return Header(*names, *rest, body=body, hash=digest)
+    return Header(*names, *rest, baggage=baggage, body=body, hash=digest)
 
 
 def read_entry(body: bytes, hash: str) -> Entry:
@@ -247,6 +262,7 @@ _HEADER = strict(
     ("at", int),
     ("seed", int | None, None),
     ("deadline", int | None, None),
+    ("baggage", dict[str, str] | None, None),
     ("origin", dict[str, Any] | None, None),
 )
 _ORIGIN = strict(("run", str), ("seq", int), ("hash", str))

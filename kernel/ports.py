@@ -4,7 +4,7 @@ Rule 1: what is passed in is all there is: no registry, no global setting, no de
 Rule 2: a handler is told what to do and, if it asks for it, in which circumstances (Context); it gives back what came
         of it, or raises. `Fails` says that it surely did not happen, or how it failed; what any other exception says
         depends on the effect: of an at_most_once effect it is in doubt.
-Rule 3: a tap sees; it changes nothing, whatever it does.
+Rule 3: a tap sees; it changes nothing, whatever it does. What it raises is logged; if it goes on it is switched off.
 """
 
 import inspect
@@ -21,6 +21,7 @@ from detent.kernel.journal import Journal
 from detent.kernel.names import name_of
 from detent.kernel.policies import Breaker, Limiter
 from detent.kernel.signals import EffectClass, Event, Failure, Receipt
+from detent.kernel.telling import Telling
 from detent.kernel.vault import LARGE, Key
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Fails",
     "Handled",
     "Limits",
+    "Listener",
     "Store",
     "Tap",
     "World",
@@ -69,6 +71,21 @@ class Context(Protocol):
     @property
     def key(self) -> str:
         """The idempotency key: the same for every attempt, also after a crash."""
+        ...
+
+    @property
+    def machine(self) -> str:
+        """The name of the machine of the run."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """The state that ordered the effect; empty if the run itself did."""
+        ...
+
+    @property
+    def baggage(self) -> Mapping[str, str]:
+        """What the run carries along since it was started: recorded, and the same for the runs inside it."""
         ...
 
     @property
@@ -182,7 +199,7 @@ def takes_context(by: Callable[..., Any]) -> bool:
 
 
 class Tap(Protocol):
-    """Something that looks on. What it raises changes nothing; its first error is kept for `kernel.broken_taps`."""
+    """Something that looks on. What it raises changes nothing: it is logged, and kept for `kernel.broken_taps`."""
 
     def entry(self, run: str, entry: Entry) -> None:
         """An entry was committed."""
@@ -191,6 +208,29 @@ class Tap(Protocol):
     def chunk(self, run: str, effect: int, attempt: int, chunk: object) -> None:
         """A handler has emitted something."""
         ...
+
+
+class Listener:
+    """A tap that is told what entries tell. It is made to be derived from; what is not defined there does nothing.
+
+    It is called in the context in which the run was started, of which it changes nothing.
+    """
+
+    def entry(self, run: str, entry: Entry) -> None:
+        """See Tap."""
+
+    def chunk(self, run: str, effect: int, attempt: int, chunk: object) -> None:
+        """See Tap."""
+
+    def told(self, telling: Telling) -> None:
+        """An entry was committed, and tells this."""
+
+    def begins(self, context: Context) -> None:
+        """An attempt begins, in a context of its own: what is set in it here its handler sees, and nobody else."""
+
+    def knows(self, run: str, seq: int) -> bool:
+        """Whether nothing need be said of the past of a run that is taken up, at an entry; else that is told first."""
+        return True
 
 
 class Clock(Protocol):
@@ -248,9 +288,10 @@ class Limits:
 class World:
     """What a kernel runs, and with what: machines, handlers, a store, limiters and breakers by name, taps, a clock.
 
-    Machines that are spawned come along. A `store` is opened and closed by the kernel; a `journal` is open already, and
-    stays so. Without either all is kept in memory, and forgotten with the kernel: the 1,000 runs that ended last, and
-    the latest 100,000 entries of each (see MemoryJournal).
+    Machines that are spawned come along. `baggage` is asked, in the context of whoever starts a run, what the run is to
+    carry along, and those inside it; what is given when it is started goes before. A `store` is opened and closed by
+    the kernel; a `journal` is open already, and stays so. Without either all is kept in memory, and forgotten with the
+    kernel: the 1,000 runs that ended last, and the latest 100,000 entries of each (see MemoryJournal).
     """
 
     machines: tuple[Definition[Any, Any, Any], ...]
@@ -260,6 +301,7 @@ class World:
     limiters: Mapping[str, Limiter] = field(kw_only=True)
     breakers: Mapping[str, Breaker] = field(kw_only=True)
     taps: tuple[Tap, ...] = field(kw_only=True)
+    baggage: Callable[[], Mapping[str, str]] | None = field(kw_only=True)
     clock: Clock | None = field(kw_only=True)
     chance: Chance | None = field(kw_only=True)
     limits: Limits = field(kw_only=True)
@@ -275,6 +317,7 @@ class World:
         limiters: Mapping[str, Limiter] | None = None,
         breakers: Mapping[str, Breaker] | None = None,
         taps: Iterable[Tap] = (),
+        baggage: Callable[[], Mapping[str, str]] | None = None,
         clock: Clock | None = None,
         chance: Chance | None = None,
         limits: Limits | None = None,
@@ -287,7 +330,7 @@ class World:
             raise WrongInput(f"World(store={store!r}): it is something to open, as SQLite(path) is")
         fill(self, machines=machines, handlers=tuple(handlers), journal=journal, store=store)
         fill(self, limiters=dict(limiters or {}), breakers=dict(breakers or {}), taps=tuple(taps))
-        fill(self, clock=clock, chance=chance)
+        fill(self, clock=clock, chance=chance, baggage=baggage)
         fill(self, limits=limits or Limits(), key=key, large=large)
 
     def of(self, *machines: Definition[Any, Any, Any]) -> "World":
@@ -300,6 +343,7 @@ class World:
             limiters=self.limiters,
             breakers=self.breakers,
             taps=self.taps,
+            baggage=self.baggage,
             clock=self.clock,
             chance=self.chance,
             limits=self.limits,

@@ -12,6 +12,7 @@ from typing import Any
 from detent.kernel.applying import ordered_in
 from detent.kernel.delta import Brief, Changes
 from detent.kernel.entries import (
+    NOTHING,
     AnswerWord,
     Checkpoint,
     Entry,
@@ -112,13 +113,16 @@ class Recorder:
         return write_header(self.opening(run, at, seed, deadline))
 
     def opening(
-        self, run: str, at: int = 0, seed: int | None = None, deadline: int | None = None
+        self,
+        run: str,
+        at: int = 0,
+        seed: int | None = None,
+        deadline: int | None = None,
+        baggage: FrozenMap[str, str] = NOTHING,
     ) -> Header:
-        """The first line of a new run, before it has bytes and a hash. Raises WrongInput if the id is none."""
-        table = self.table
-        return unwritten(
-            Header(run, table.name, table.shape, table.rules, at, None, seed, deadline)
-        )
+        """The first line of a new run, before it has bytes and a hash. Raises WrongInput for what has no spelling."""
+        table, rest = self.table, (at, None, seed, deadline, baggage)
+        return unwritten(Header(run, table.name, table.shape, table.rules, *rest))
 
     def begin(self, header: Header, begun: Stepped[Any], input: object) -> Recorded:
         """The first entry of a run: what it began with. Raises Unstorable, which names the place."""

@@ -29,6 +29,7 @@ from detent.kernel.adopting import (
 from detent.kernel.asking import (
     Question,
     answer_to,
+    baggage_of,
     check_event,
     check_storable,
     event_to_send,
@@ -57,10 +58,11 @@ from detent.kernel.importing import bring_in
 from detent.kernel.journal import Journal, MemoryJournal
 from detent.kernel.listing import Listed, ListedStatus, as_driven, listed, listed_run
 from detent.kernel.policies import seed_of
-from detent.kernel.ports import Chance, Clock, Tap, World
+from detent.kernel.ports import Chance, Clock, World
 from detent.kernel.replayer import ForkChoice, fork
 from detent.kernel.runs import Run
 from detent.kernel.scheduler import (
+    BrokenTap,
     Engine,
     Item,
     Live,
@@ -157,9 +159,9 @@ class Kernel:
         return self._engine.journal
 
     @property
-    def broken_taps(self) -> tuple[tuple[Tap, Exception], ...]:
-        """Taps that have raised, each with its first error. They are shown everything all the same."""
-        return tuple(self._engine.onlookers.failures)
+    def broken_taps(self) -> tuple[BrokenTap, ...]:
+        """Taps that have raised, each with its first error, and whether it was switched off."""
+        return self._engine.onlookers.broken
 
     @property
     def damaged(self) -> Mapping[str, DetentError]:
@@ -174,11 +176,12 @@ class Kernel:
         id: str | None = None,
         deadline: float | None = None,
         seed: int | None = None,
+        baggage: Mapping[str, str] | None = None,
     ) -> Run[D, R]:
         """Begin a run; returns when that is stored. Its effects have begun then, or are held.
 
         An id that is known already returns that run if it is one of this machine with this input; else RunExists.
-        `deadline` is in seconds from now; `seed` decides how delays are spread.
+        `deadline` is in seconds from now; `seed` decides how delays are spread; `baggage` is carried along, see World.
         """
         self._check_open()
         served = self._served(machine)
@@ -193,7 +196,7 @@ class Kernel:
         at = engine.clock.now()
         due = None if deadline is None else at + round(deadline * 1_000_000)
         begun = begin(served.table, input, at, deadline=due)
-        header = served.recorder.opening(run, at, seed, due)
+        header = served.recorder.opening(run, at, seed, due, baggage_of(engine.world, baggage))
         parts = (header, begun.snapshot, seed_of(run) if seed is None else seed)
         live = engine.lives.new(run, served, parts)
         handle: Run[D, R] = Run(run, behind=self, ending=engine.lives.end(run))
@@ -212,6 +215,7 @@ class Kernel:
         at_most: int | None = None,
         stop_on_failure: bool = False,
         id: str | None = None,
+        baggage: Mapping[str, str] | None = None,
     ) -> Run[Batch[I, R], Batch[I, R]]:
         """Begin a run whose children are runs of a machine, one for each input; see `batch_of`.
 
@@ -222,7 +226,7 @@ class Kernel:
         served = self._engine.served
         if made.name not in served:
             served[made.name] = serve(self._engine.world.of(made))[made.name]
-        return await self.start(made, Batch(tuple(inputs)), id=id)
+        return await self.start(made, Batch(tuple(inputs)), id=id, baggage=baggage)
 
     def run(self, id: str) -> Run[Any, Any]:
         """The handle of a run, by its id. Whether there is one shows when it is asked something."""
@@ -439,10 +443,8 @@ class Kernel:
         began = {"$began": scribe.codec.write(scribe.input, input)}
         first = await as_written(self._engine, entries[0])
         if live.header.machine != served.name or spelled(first.event) != spelled(began):
-            raise RunExists(
-                f"run {run!r} is one of machine {live.header.machine!r}, or began with "
-                "another input"
-            )
+            other = f"is one of machine {live.header.machine!r}, or began with another input"
+            raise RunExists(f"run {run!r} {other}")
         return True
 
     async def _exists(self, run: str) -> bool:

@@ -239,6 +239,9 @@ class Watch:
         is_shown = one is not self._root or entry.seq > self.after
         before = one.frame
         one.frame = followed(before, entry)
+        if under(entry.event, "$migrated") is not None:  # what it has in flight is of both machines
+            shape, _ = machine_after(entry, ("", ""))
+            one.kinds = {**one.kinds, **await _kinds(self.engine, "", shape)}
         told = tell(before, entry, one.frame, one.run, one.kinds)
         for what in told:
             if isinstance(what, ChildEnded):
@@ -247,9 +250,6 @@ class Watch:
             self._flush(one, entry.seq)
             self._ready.append(Seen(one.run, one.path, entry, told, one.cause))
         one.seq = entry.seq
-        if under(entry.event, "$migrated") is not None:
-            shape, _ = machine_after(entry, ("", ""))
-            one.kinds = await _kinds(self.engine, "", shape)
         one.is_over = one.frame["end"] is not None and not one.frame["effects"]
         for what in told:
             if isinstance(what, ChildStarted):

@@ -108,7 +108,8 @@ def fork(
         raise WrongInput(f"effect {min(chosen)} is not in flight at entry {seq}")
     origin = Origin(parent.header.run, seq, parent.hash)
     old = parent.header
-    header = write_header(Header(run, old.machine, *parent.digests, int(str(frame["at"])), origin))
+    rest = (int(str(frame["at"])), origin)
+    header = write_header(Header(run, old.machine, *parent.digests, *rest, baggage=old.baggage))
     frame = _laid_down(frame, arriving, again)
     beside = {digest: parent.sealed[digest] for digest in _seals(frame, parent.sealed)}
     body = spelled({"seq": seq, "frame": stowed(frame, key, beside)})

@@ -5,6 +5,7 @@ from detent.kernel.scheduler.engine import Engine
 from detent.kernel.scheduler.hosted import driven, suspend
 from detent.kernel.scheduler.live import Item, Live, end_of
 from detent.kernel.scheduler.lives import Lives, inside
+from detent.kernel.scheduler.onlookers import BrokenTap
 from detent.kernel.scheduler.performing import Performing, alone
 from detent.kernel.scheduler.recovery import recover
 from detent.kernel.scheduler.replies import Bell, Reply
@@ -12,6 +13,7 @@ from detent.kernel.scheduler.served import Served, Way, known, serve
 
 __all__ = [
     "Bell",
+    "BrokenTap",
     "Engine",
     "Item",
     "Live",

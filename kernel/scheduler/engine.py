@@ -61,7 +61,9 @@ class Engine:
         self.rounds = Rounds(self.journal, self.clock, self.lives, self.alarms)
         self.lives.left = self.rounds.keep
         self.gates = Gates(world.limits)
-        self.onlookers = Onlookers(world.taps)
+        self.onlookers = Onlookers(world.taps, self.journal)
+        if self.onlookers.has_listeners:
+            self.lives.recall = self.onlookers.recall
         if world.limits.runs is not None:
             self.lives.resting = lambda run: self._let_in(self.gates.runs.leave(run))
         self.chunked: Callable[[Performing, object], None] = lambda performing, chunk: None
@@ -94,6 +96,7 @@ class Engine:
                 self._leave,
                 self._send,
                 trio.lowlevel.current_trio_token(),
+                self.onlookers.begins if self.onlookers.has_listeners else None,
             )
             nursery.start_soon(self.alarms.run)
             nursery.start_soon(self._ledger.run)
@@ -171,11 +174,9 @@ class Engine:
         while True:
             performing = hand.performing
             performing.scope = hand.scope
-            if not hand.is_new:  # others come first, and what the last handler has set is gone
-                variables: Any = live.variables
-                task.context = variables.copy()
-                if not hand.has_waited:
-                    await trio.lowlevel.checkpoint()
+            if not hand.is_new and not hand.has_waited:
+                task.context = self._fresh(live)
+                await trio.lowlevel.checkpoint()
             hand.is_new = hand.has_waited = False
             hand.event = event = await performing.perform()
             if performing.is_cancelled:
@@ -193,10 +194,16 @@ class Engine:
                 return
             hand.performing, hand.event = following, None
 
+    def _fresh(self, live: Live) -> Any:
+        """A context for an effect: others come first, and what the last handler has set is gone."""
+        variables: Any = live.variables
+        return variables.copy()
+
     async def _is_written_later(self, hand: Hand, shortcut: Shortcut) -> bool:
         """Write what a shortcut comes to together with what others have to write."""
         live, effect = shortcut.live, shortcut.effect
         hand.has_waited = live.is_driven = True
+        trio.lowlevel.current_task().context = self._fresh(live)
         del live.flying[effect]
         (verdict,) = await self._ledger.queued([shortcut.write]).told()
         live.is_driven = False
@@ -290,8 +297,8 @@ class Engine:
 
     def _emitted(self, performing: Performing, chunk: object) -> None:
         performing.chunks += 1
-        run, effect = performing.run, performing.effect
-        self.onlookers.emitted(run, effect, performing.attempt, chunk)
+        effect = performing.effect
+        self.onlookers.emitted(performing.live, effect, performing.attempt, chunk)
         self.chunked(performing, chunk)
 
     def _noted(self, performing: Performing, value: object) -> None:
@@ -461,7 +468,8 @@ class Engine:
 
     def _tell_all(self, sealed: Sealed) -> None:
         live, turn = sealed.turn.live, sealed.turn
-        self.onlookers.committed(live.id, sealed.entries)
+        before = turn.taken[0].before if turn.taken else None
+        self.onlookers.committed(live, before, sealed.entries)
         for item, receipt in turn.receipts:
             item.answer(receipt)
         for item in turn.items:

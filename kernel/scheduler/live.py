@@ -14,6 +14,7 @@ from attrs import define, evolve, field
 from detent.kernel.backlog import Backlog
 from detent.kernel.decisions import Signal
 from detent.kernel.entries import Header
+from detent.kernel.frames import Frame
 from detent.kernel.journal import Standing
 from detent.kernel.recorder import Head
 from detent.kernel.scheduler.alarms import Alarm
@@ -115,6 +116,8 @@ class Live:
     renewal: Renewal | None = None
     parent: tuple[str, int] | None = None
     variables: Variables | None = None
+    frame: Frame | None = None
+    """What it was when somebody was last told of it; nothing if nobody listens."""
     line: deque[Item] = field(factory=deque[Item])
     flying: dict[int, Underway] = field(factory=dict[int, Underway])
     barriers: list[Barrier] = field(factory=list[Barrier])

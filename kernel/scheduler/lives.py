@@ -7,7 +7,7 @@ Rule 2: whoever loads a run owns it from then on: another kernel that thought so
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextvars import Context as Variables
 from contextvars import ContextVar, copy_context
 from typing import Any
@@ -71,6 +71,8 @@ class Lives:
         self.tell: Callable[[str, Item], None] = _nobody
         self.resting: Callable[[str], None] = _nothing
         self.taken_over: Callable[[Live], None] = _nothing
+        self.recall: Callable[[Live], Awaitable[None]] | None = None
+        self._variables = copy_context()
         self.left: Callable[[Alarm], None] = _nothing
         self._world = world
         self._journal = journal
@@ -143,6 +145,8 @@ class Lives:
             self.damaged[run] = error
             raise
         self.damaged.pop(run, None)
+        if self.recall is not None:
+            await self.recall(loaded)
         live = self._runs.get(run) or loaded  # it may have been born meanwhile
         if live.is_over:
             self._owned.discard(run)
@@ -227,7 +231,7 @@ class Lives:
             live.backlog = self._journal.backlog(run)
             if live.backlog is not None:  # of a kernel that may have had another machine
                 live.backlog.recorder, live.backlog.head = served.recorder, head
-        return _in_its_context(live)
+        return _in_its_context(live, self._variables)
 
     # -- telling who looks on
 

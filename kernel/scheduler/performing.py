@@ -9,7 +9,7 @@ Rule 3: a blocking handler cannot be interrupted: it is abandoned at once when i
 """
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -52,6 +52,7 @@ class Desk:
     returned: Callable[["Performing"], None]
     send: Callable[[str, Event, str | None], Any]
     token: trio.lowlevel.TrioToken
+    begins: "Callable[[Performing], None] | None" = None
 
 
 class Performing:
@@ -109,6 +110,22 @@ class Performing:
         """See Context."""
         return f"{self.live.id}/{self.effect}"
 
+    @property
+    def machine(self) -> str:
+        """See Context."""
+        return self.live.header.machine
+
+    @property
+    def state(self) -> str:
+        """See Context."""
+        flying = self.live.snapshot.pending.effects
+        return next((one.owner for one in flying if one.has(self.effect)), "")
+
+    @property
+    def baggage(self) -> Mapping[str, str]:
+        """See Context."""
+        return self.live.header.baggage
+
     def now(self) -> int:
         """See Context."""
         return self.desk.clock.now()
@@ -164,6 +181,8 @@ class Performing:
         if self.stopping:
             return self.cut()
         self.is_begun = True
+        if self.desk.begins is not None:
+            self.desk.begins(self)
         if self.way.timeout is not None:
             self._set_deadline(self.way.timeout)
         try:

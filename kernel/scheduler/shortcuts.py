@@ -138,10 +138,10 @@ class Shortcuts:
     def done(self, taken: Shortcut) -> Performing | None:
         """See to what follows, now that it is kept: the effect that has not begun."""
         live, stepped = taken.live, taken.stepped
-        live.snapshot = stepped.snapshot
+        before, live.snapshot = live.snapshot, stepped.snapshot
         if taken.write is not None and taken.head is not None:
             live.head = taken.head
-            self._onlookers.committed(live.id, taken.write.entries)
+            self._onlookers.committed(live, before, taken.write.entries)
         if self._lives.bells:
             self._lives.ring(live.id)
         if taken.following is not None:

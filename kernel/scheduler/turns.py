@@ -362,7 +362,7 @@ class Turn:
             ended: Ended[Any] = Ended("failed", None, problem, at=moment(self.at))
             self._next.append(Happened(id, ended))
             return
-        header = child.recorder.opening(run, self.at)
+        header = child.recorder.opening(run, self.at, baggage=self.live.header.baggage)
         live = Live(run, child, header, 0, NOWHERE, begun.snapshot, seed_of(run))
         live.parent = (self.live.id, id)
         live.variables = self.live.variables

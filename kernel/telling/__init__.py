@@ -4,6 +4,7 @@ from detent.kernel.telling.comparing import normal
 from detent.kernel.telling.flying import Flying, find
 from detent.kernel.telling.kinds import Kinds, kinds_from, kinds_of
 from detent.kernel.telling.teller import tell
+from detent.kernel.telling.tellings import Lore, Telling, both, lore_from, lore_of, telling_of
 from detent.kernel.telling.told import (
     BreakerChanged,
     CallFailed,
@@ -63,6 +64,7 @@ __all__ = [
     "LetterDelivered",
     "LetterFailed",
     "LetterSent",
+    "Lore",
     "Noted",
     "RateWaiting",
     "RetryScheduled",
@@ -78,13 +80,18 @@ __all__ = [
     "StateEntered",
     "StateLeft",
     "StopAsked",
+    "Telling",
     "TimerFired",
     "Told",
     "WaitClosed",
     "WaitOpened",
+    "both",
     "find",
     "kinds_from",
     "kinds_of",
+    "lore_from",
+    "lore_of",
     "normal",
     "tell",
+    "telling_of",
 ]

@@ -13,7 +13,7 @@ from detent.kernel.frames import Frame
 from detent.kernel.telling.kinds import Kinds
 from detent.kernel.wire import Tree, under
 
-__all__ = ["Flying", "find", "gone"]
+__all__ = ["Flying", "find", "flying", "gone", "owner_of"]
 
 PART, LIFE = 4, 6  # places in an effect in flight of what is left out if there is nothing to say
 STARTED = (1, "", 0)
@@ -30,6 +30,10 @@ class Flying:
     attempt: int = 1
     held: str = ""
     until: int = 0
+    owner: str = ""
+    """The state that ordered it; empty if it was the run itself."""
+    at: int = 0
+    """When it was ordered."""
 
 
 def find(frame: Frame, id: int, kinds: Kinds) -> Flying | None:
@@ -41,11 +45,33 @@ def find(frame: Frame, id: int, kinds: Kinds) -> Flying | None:
         if fan is None and place == 0:
             part = flight[PART] if len(flight) > PART else 0
             life = flight[LIFE] if len(flight) > LIFE else STARTED
-            return _flying(id, flight[1], part, flight[3], life, kinds)
+            return _flying(id, flight, part, flight[3], life, kinds)
         if fan is not None and 0 <= place < len(fan["orders"]):
             part, order = fan["orders"][place]
             life = fan.get("lives", {}).get(str(place), STARTED)
-            return _flying(id, flight[1], part, order, life, kinds)
+            return _flying(id, flight, part, order, life, kinds)
+    return None
+
+
+def flying(frame: Frame, kinds: Kinds) -> Iterator[Flying]:
+    """Everything that has been ordered, and has no outcome; of an Each what has begun."""
+    effects: Any = frame["effects"]
+    for first, flight in effects.items():
+        fan = _fan(flight)
+        for place in (0,) if fan is None else _under_way(fan):
+            found: Any = find({"effects": {first: flight}}, int(first) + place, kinds)
+            one: Flying = found  # what is there is found
+            yield one
+
+
+def owner_of(frame: Frame, id: int) -> str | None:
+    """The state that ordered an effect that is in flight; nothing if it is not."""
+    effects: Any = frame["effects"]
+    for first, flight in effects.items():
+        fan = _fan(flight)
+        if 0 <= id - int(first) < (1 if fan is None else len(fan["orders"])):
+            owner: str = flight[0]
+            return owner
     return None
 
 
@@ -93,6 +119,9 @@ def _fan(flight: Any) -> Any:
     return under(flight[3], "$fan")
 
 
-def _flying(id: int, form: str, part: int, order: Tree, life: Any, kinds: Kinds) -> Flying:
+def _flying(id: int, flight: Any, part: int, order: Tree, life: Any, kinds: Kinds) -> Flying:
+    owner, form, at = flight[:3]
     kind = kinds[form]
-    return Flying(id, form, kind if isinstance(kind, str) else kind[part], order, *life)
+    of_part = kind if isinstance(kind, str) else kind[part]
+    attempt, held, until = life
+    return Flying(id, form, of_part, order, attempt, held, until, owner, at)

@@ -36,7 +36,10 @@ FRONT_ENDS = {"machines/classic/": {"transitions"}}  # what it is for is the pac
 EVERYWHERE = {"attrs", "trio"}  # a file of the tools may use one third-party package besides
 
 RUNTIME = ("scheduler", "watching", "runs", "system")  # the rooms of the kernel that know trio
-LIVING = {"kernel/system.py": {"time", "random"}}  # and the one that asks a clock and chance
+LIVING = {  # and those that ask a clock and chance, or tell people of what went wrong beside the runs
+    "kernel/system.py": {"time", "random"},
+    "kernel/scheduler/onlookers.py": {"logging"},
+}
 
 every_file = pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
 PURE_FILES = [

@@ -28,10 +28,14 @@ def brought(module: str) -> list[str]:
     return listed
 
 
-EMBEDDED = ["detent.tools.embed.asyncio", "detent.tools.embed.sync"]
+OWN = (
+    *("detent", "detent.kernel", "detent.machines"),
+    *("detent.tools.embed.asyncio", "detent.tools.embed.sync"),
+    *("detent.tools.telemetry", "detent.tools.telemetry.metrics", "detent.tools.telemetry.aside"),
+)
 
 
-@pytest.mark.parametrize("module", ["detent", "detent.kernel", "detent.machines", *EMBEDDED])
+@pytest.mark.parametrize("module", OWN)
 def test_an_import_brings_nothing_but_attrs_msgspec_and_trio(module: str) -> None:
     tops = {name.partition(".")[0] for name in brought(module)}
 

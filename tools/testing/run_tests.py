@@ -32,7 +32,7 @@ from detent.tools.testing.drawing import Draw
 from detent.tools.testing.promises import Promise
 from detent.tools.testing.reports import BrokenProperty, Found, told_run, walk_key, write_log
 from detent.tools.testing.run_plays import RUN, Log, Play, collected
-from detent.tools.testing.run_worlds import Altered, DrawnWorld, Family
+from detent.tools.testing.run_worlds import Altered, DrawnWorld, Family, Looking, nobody
 from detent.tools.testing.virtual import Stuck, VirtualClock, run_virtually
 from detent.tools.testing.watchdog import PATIENCE, NotReturning, watchdog
 
@@ -83,6 +83,7 @@ class RunCheck:
     log: Path | None
     may_break: bool = False
     altered: Altered = as_it_is
+    looking: Looking = nobody
 
     def drawn(self, inputs: st.SearchStrategy[Any], at_most: int) -> st.SearchStrategy[Played]:
         """Runs that have been played, each in a world of its own."""
@@ -96,7 +97,7 @@ class RunCheck:
     def play(self, draw: Draw, input: Any, at_most: int) -> Played:
         """Play one run."""
         clock = VirtualClock()
-        world = DrawnWorld(draw, self.family, clock, self.altered)
+        world = DrawnWorld(draw, self.family, clock, self.altered, self.looking)
         deadline = world.pick((None, None, None, 30.0))
         play = Play(world, input, at_most, deadline, self.may_break)
         try:
@@ -169,10 +170,11 @@ def check_of(
     log: Path | None = None,
     may_break: bool = False,
     altered: Altered = as_it_is,
+    looking: Looking = nobody,
 ) -> RunCheck:
     """What runs of a machine are held to."""
     family = Family.of(definition)
-    return RunCheck(family, tuple(promises), patience, log, may_break, altered)
+    return RunCheck(family, tuple(promises), patience, log, may_break, altered, looking)
 
 
 # -- what is wrong

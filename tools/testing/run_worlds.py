@@ -32,6 +32,7 @@ from detent.kernel import (
     Returned,
     Spawn,
     Table,
+    Tap,
     World,
     compile_machine,
     handle,
@@ -46,11 +47,13 @@ from detent.tools.testing.reports import Found, walk_key
 from detent.tools.testing.spelling import Speller
 from detent.tools.testing.virtual import VirtualClock
 
-__all__ = ["Altered", "DrawnWorld", "Family", "Said"]
+__all__ = ["Altered", "DrawnWorld", "Family", "Looking", "Said", "nobody"]
 
 T = TypeVar("T")
 AnyTable: TypeAlias = Table[Any, Any, Any]
 Altered: TypeAlias = Callable[[Handled], Handled]
+Looking: TypeAlias = Callable[[], Iterable[Tap]]
+"""Who looks on in the next kernel."""
 
 MANY = 60  # calls after which no handler returns any more, so that no run goes on for ever
 MOST = 1_000_000  # entries: all that there are
@@ -76,6 +79,11 @@ class Said:
         """For people."""
         came = f" -> {self.came}" if self.came else ""
         return f"{self.time:>10g} s  {self.what}{came}"
+
+
+def nobody() -> tuple[Tap, ...]:
+    """Nobody looks on."""
+    return ()
 
 
 @define(eq=False)
@@ -178,6 +186,7 @@ class DrawnWorld:
     family: Family
     clock: VirtualClock
     altered: Altered
+    looking: Looking = nobody
     script: list[Said] = field(factory=list[Said])
     found: Found | None = None
     stopped: BaseException | None = None
@@ -250,6 +259,7 @@ class DrawnWorld:
                 grace=GRACE, awake=self.pick((1_000, 1)), steps=self.pick((100, 1)), threads=1
             ),
             key=walk_key,
+            taps=self.looking(),
         )
 
     @property

@@ -89,6 +89,7 @@ class Simulator:
             limiters=world.limiters,
             breakers=world.breakers,
             taps=world.taps,
+            baggage=world.baggage,
             limits=world.limits,
             key=world.key,
             large=world.large,

@@ -127,7 +127,9 @@ async def test_taps_see_everything_and_change_nothing() -> None:
 
     assert diary.entries == [("r", 1), ("r", 2)]
     assert diary.chunks == ["x"]
-    assert [(tap, str(error)) for tap, error in kernel.broken_taps] == [(bad, "entry 1")]
+    (broken,) = kernel.broken_taps
+    assert (broken.tap, str(broken.error)) == (bad, "entry 1")
+    assert (broken.errors, broken.is_off) == (3, False)
 
 
 @virtually
