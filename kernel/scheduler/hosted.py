@@ -29,27 +29,19 @@ async def driven(
 ) -> AsyncGenerator[None]:
     """A block in which runs are driven. Leaving it waits; left by an error it closes, as `on_cancel` says."""
     kept = _Kept(engine)
-    failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             with kept.while_inside(), kept.body:
                 await kept.begin(nursery)
-                try:
+                async with kept.closed(close, on_cancel):
                     yield
-                    await close("wait")
-                except BaseException as error:
-                    if kept.body.cancel_called and not _is_only(error, KernelClosed):
-                        raise
-                    failure = error
-                    with kept.closing:
-                        await close(on_cancel)
     except BaseException as error:  # a host may be cancelled in the moment in which its kernel dies
         if kept.error is None or not _is_only(error, trio.Cancelled):
             raise
     if kept.error is not None:
-        raise kept.error from failure
-    if failure is not None:
-        raise failure
+        raise kept.error from kept.failure
+    if kept.failure is not None:
+        raise kept.failure
 
 
 @define(eq=False)
@@ -61,6 +53,8 @@ class _Kept:
     body: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     closing: trio.CancelScope = field(factory=partial(trio.CancelScope, shield=True), init=False)
     error: BaseException | None = field(default=None, init=False)
+    failure: BaseException | None = field(default=None, init=False)
+    """What the block was left by."""
 
     @contextmanager
     def while_inside(self) -> Generator[None]:
@@ -69,6 +63,21 @@ class _Kept:
             yield
         finally:
             self.shield.cancel()
+
+    @asynccontextmanager
+    async def closed(
+        self, close: Callable[[str], Awaitable[None]], on_cancel: str
+    ) -> AsyncGenerator[None]:
+        """A block after which the kernel has come to rest."""
+        try:
+            yield
+            await close("wait")
+        except BaseException as error:
+            if self.body.cancel_called and not _is_only(error, KernelClosed):
+                raise
+            self.failure = error
+            with self.closing:
+                await close(on_cancel)
 
     async def begin(self, nursery: trio.Nursery) -> None:
         """Be there, and take up what was left."""
@@ -100,7 +109,7 @@ async def suspend(engine: Engine) -> None:
     lives = engine.lives
     engine.gates.draining = lives.is_suspended = True
     with trio.move_on_after(engine.world.limits.grace):
-        while any(live.flying for live in lives):
+        while any(live.flying or live.is_driven for live in lives):
             await lives.rested.wait_beyond(lives.rested.count)
     for live in tuple(lives):
         if live.flying:

@@ -180,7 +180,12 @@ def test_a_run_with_calls_questions_and_timers_is_told_from_its_beginning_to_its
         ("WaitClosed", 3, "ask", None, "timed_out"),
         ("StateLeft", "asking"),
         ("StateEntered", "gone"),
-        ("RunFinished", "failed", None, ()),
+        (
+            "RunFinished",
+            "failed",
+            None,
+            ({"$": "Problem", "kind": "timed_out", "message": "ask", "fields": []},),
+        ),
     ]
 
 

@@ -5,6 +5,7 @@ entry, or in the handler's call, of a number; 0 is never.
 
 Rule 1: a handler writes down what it has done before it returns, by one write to the end of a file.
 Rule 2: nothing is acknowledged before the kernel has acknowledged it.
+It is long because there is a machine for every kind of work.
 """
 
 import os

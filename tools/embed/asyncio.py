@@ -18,6 +18,7 @@ from attrs import define, field
 
 from detent.kernel import (
     Batch,
+    BrokenTap,
     Definition,
     DetentError,
     Difference,
@@ -36,7 +37,6 @@ from detent.kernel import (
     Sight,
     Snapshot,
     Status,
-    Tap,
     Upgrade,
     World,
     WrongLoop,
@@ -156,7 +156,7 @@ class Kernel:
         return self._kernel.journal
 
     @property
-    def broken_taps(self) -> tuple[tuple[Tap, Exception], ...]:
+    def broken_taps(self) -> tuple[BrokenTap, ...]:
         """See detent.Kernel."""
         return self._kernel.broken_taps
 
@@ -173,9 +173,11 @@ class Kernel:
         id: str | None = None,
         deadline: float | None = None,
         seed: int | None = None,
+        baggage: Mapping[str, str] | None = None,
     ) -> Run[D, R]:
         """See detent.Kernel. The effects of the run have the context variables of the caller."""
-        start = self._kernel.start(machine, input, id=id, deadline=deadline, seed=seed)
+        how: Any = {"id": id, "deadline": deadline, "seed": seed, "baggage": baggage}
+        start = self._kernel.start(machine, input, **how)
         return self._handle(await self._cross(start))
 
     async def batch(
@@ -186,11 +188,11 @@ class Kernel:
         at_most: int | None = None,
         stop_on_failure: bool = False,
         id: str | None = None,
+        baggage: Mapping[str, str] | None = None,
     ) -> Run[Batch[I, R], Batch[I, R]]:
         """See detent.Kernel."""
-        batch = self._kernel.batch(
-            machine, tuple(inputs), at_most=at_most, stop_on_failure=stop_on_failure, id=id
-        )
+        how: Any = {"at_most": at_most, "stop_on_failure": stop_on_failure}
+        batch = self._kernel.batch(machine, tuple(inputs), **how, id=id, baggage=baggage)
         return self._handle(await self._cross(batch))
 
     def run(self, id: str) -> Run[Any, Any]:

@@ -7,7 +7,7 @@ Rule 3: a task that somebody else cancels has raised: its effect has failed, or 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import Context as Variables
@@ -182,6 +182,18 @@ class _ContextThere(Context):
     @property
     def key(self) -> str:
         return self._context.key
+
+    @property
+    def machine(self) -> str:
+        return self._context.machine
+
+    @property
+    def state(self) -> str:
+        return self._context.state
+
+    @property
+    def baggage(self) -> Mapping[str, str]:
+        return self._context.baggage
 
     @property
     def attempt(self) -> int:

@@ -19,6 +19,7 @@ from attrs import define, field, frozen
 
 from detent.kernel import (
     Batch,
+    BrokenTap,
     Definition,
     DetentError,
     Difference,
@@ -36,7 +37,6 @@ from detent.kernel import (
     Sight,
     Snapshot,
     Status,
-    Tap,
     Upgrade,
     World,
     WrongLoop,
@@ -147,7 +147,7 @@ class Kernel:
         return self._kernel.journal
 
     @property
-    def broken_taps(self) -> tuple[tuple[Tap, Exception], ...]:
+    def broken_taps(self) -> tuple[BrokenTap, ...]:
         """See detent.Kernel."""
         return self._kernel.broken_taps
 
@@ -164,9 +164,11 @@ class Kernel:
         id: str | None = None,
         deadline: float | None = None,
         seed: int | None = None,
+        baggage: Mapping[str, str] | None = None,
     ) -> "Run[D, R]":
         """See detent.Kernel."""
-        start = self._kernel.start(machine, input, id=id, deadline=deadline, seed=seed)
+        how: Any = {"id": id, "deadline": deadline, "seed": seed, "baggage": baggage}
+        start = self._kernel.start(machine, input, **how)
         return Run(self._wait(start), self._wait)
 
     def batch(
@@ -177,11 +179,11 @@ class Kernel:
         at_most: int | None = None,
         stop_on_failure: bool = False,
         id: str | None = None,
+        baggage: Mapping[str, str] | None = None,
     ) -> "Run[Batch[I, R], Batch[I, R]]":
         """See detent.Kernel."""
-        batch = self._kernel.batch(
-            machine, tuple(inputs), at_most=at_most, stop_on_failure=stop_on_failure, id=id
-        )
+        how: Any = {"at_most": at_most, "stop_on_failure": stop_on_failure}
+        batch = self._kernel.batch(machine, tuple(inputs), **how, id=id, baggage=baggage)
         return Run(self._wait(batch), self._wait)
 
     def run(self, id: str) -> "Run[Any, Any]":

@@ -1,4 +1,7 @@
-"""Handlers on the host's loop: they run there, are contained as those on trio are, and what they do comes across."""
+"""Handlers on the host's loop: they run there, are contained as those on trio are, and what they do comes across.
+
+The file is long because such a handler may be cut in many ways, from either side.
+"""
 
 import asyncio
 import threading
