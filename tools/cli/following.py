@@ -26,6 +26,7 @@ from detent.kernel import (
     Snapshot,
     SystemClock,
     WaitClosed,
+    Watch,
     WrongInput,
 )
 from detent.tools.cli.asking import Asked
@@ -58,7 +59,7 @@ class Following:
     reporter: Reporter
     asks: bool
     stays: bool
-    after: int = 0
+    watch: Watch
     _stuck: Stuck | None = field(default=None, init=False)
     _asked: Asked | None = field(default=None, init=False)
     _asking: tuple[str, int] | None = field(default=None, init=False)
@@ -81,7 +82,7 @@ class Following:
         return self._stuck or Stuck("over")
 
     async def _watch(self) -> None:
-        async for sight in self.run.watch(after=self.after):
+        async for sight in self.watch:
             match sight:
                 case Seen():
                     self._take(sight)

@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 AnyMachine = Machine[Any, Any, Any]
-CALLABLE = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):[^\W\d][\w.<>]*")
+CALLABLE = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):[\w<]")
 
 
 @frozen

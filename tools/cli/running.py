@@ -20,6 +20,7 @@ from detent.kernel import (
     Run,
     Snapshot,
     StoreInUse,
+    Watch,
     compile_machine,
     open_kernel,
     scribe_of,
@@ -39,8 +40,9 @@ from detent.tools.cli.wording import shown
 __all__ = ["adopt", "resume", "run"]
 
 GOOD = ("completed", "completed_with_failures", "stopped")
-Begin: TypeAlias = Callable[[Kernel], Awaitable[tuple[Run[Any, Any], int]]]
-"""Begins or finds the run, in an open kernel: the run, and the entry after which it is followed."""
+Begun: TypeAlias = tuple[Run[Any, Any], Watch]
+Begin: TypeAlias = Callable[[Kernel], Awaitable[Begun]]
+"""Begins or finds the run, in an open kernel: the run, and a watch that misses nothing of it."""
 
 
 def run(options: Any) -> int:
@@ -50,27 +52,29 @@ def run(options: Any) -> int:
     if options.deadline is not None and not options.deadline > 0:
         raise Usage(f"--deadline {options.deadline}: it is a number of seconds above zero")
 
-    async def begin(kernel: Kernel) -> tuple[Run[Any, Any], int]:
+    async def begin(kernel: Kernel) -> Begun:
         id = options.id or f"{found.machine.name}-{token_hex(4)}"
-        return await kernel.start(found.machine, input, id=id, deadline=options.deadline), 0
+        watch = kernel.run(id).watch()
+        one = await kernel.start(found.machine, input, id=id, deadline=options.deadline)
+        return one, watch
 
     return _Driving(options, found).drive(begin)
 
 
 def resume(options: Any) -> int:
     """Go on with a run."""
-    id, status, found = trio.run(_looked_up, options)
+    id, seq, status, found = trio.run(_looked_up, options)
     if status not in ("running", "waiting", "parked", "ending", "inert"):
         raise Usage(f"run {id!r} is over: {status}. See detent show {id}{named(options)}")
     if options.skip and status != "parked":
         raise Usage(f"run {id!r} is not parked, it is {status}: there is nothing to skip")
 
-    async def begin(kernel: Kernel) -> tuple[Run[Any, Any], int]:
+    async def begin(kernel: Kernel) -> Begun:
         one = kernel.run(id)
-        after = (await one.snapshot()).seq
+        watch = one.watch(after=seq)
         if status in ("parked", "inert"):
             await one.resume(skip=options.skip)
-        return one, after
+        return one, watch
 
     try:
         return _Driving(options, found).drive(begin)
@@ -84,23 +88,24 @@ def adopt(options: Any) -> int:
     if options.check:
         return trio.run(_checked, options, upgrade, found)
 
-    async def begin(kernel: Kernel) -> tuple[Run[Any, Any], int]:
+    async def begin(kernel: Kernel) -> Begun:
         id = await whole_id(kernel.journal, options.run)
         loaded = await kernel.journal.load(id)
-        after = 0 if loaded is None else loaded.head[0]
+        watch = kernel.run(id).watch(after=0 if loaded is None else loaded.head[0])
         await kernel.adopt(id, upgrade)
-        return kernel.run(id), after
+        return kernel.run(id), watch
 
     return _Driving(options, found).drive(begin)
 
 
-async def _looked_up(options: Any) -> tuple[str, str, Found]:
-    """The run that is to be gone on with, how it is, and its machine."""
+async def _looked_up(options: Any) -> tuple[str, int, str, Found]:
+    """The run that is to be gone on with, how far it is, how it is, and its machine."""
     async with store_of(options).read() as journal:
         id = await whole_id(journal, options.run)
         loaded = await journal.load(id)
-        status = "" if loaded is None else loaded.standing.status
-        return id, status, await machine_of_run(journal, id, options.machine)
+        assert loaded is not None, "who asks has found the run"
+        found = await machine_of_run(journal, id, options.machine)
+        return id, loaded.head[0], loaded.standing.status, found
 
 
 async def _left_to_another(options: Any, found: Found, id: str, status: str) -> int:
@@ -194,9 +199,9 @@ class _Driving:
             nursery.cancel_scope.cancel()
 
     async def _drive(self, kernel: Kernel, begin: Begin) -> None:
-        self.run, after = await begin(kernel)
+        self.run, watch = await begin(kernel)
         asks = can_be_asked(sys.stdin) and self.screen.is_live and not self.options.json
-        follow = Following(kernel, self.run, self.reporter, asks, self.options.stay, after)
+        follow = Following(kernel, self.run, self.reporter, asks, self.options.stay, watch)
         if self.options.json:
             say_json({"what": "run", "run": self.run.id, "machine": self.found.machine.name})
         self.stuck = await follow.follow()
@@ -249,7 +254,11 @@ class _Driving:
                 where = ", ".join(now.configuration)
                 what = f"waits in {where} for {' or '.join(events) or 'nothing it knows'}"
                 lines = [self._go_on("send it", "send", event, "JSON") for event in events]
-                self.document = {"states": [*now.configuration], "events": events}
+                self.document = {
+                    "status": "waits",
+                    "states": [*now.configuration],
+                    "events": events,
+                }
                 return self._said(what, WAITS, [*lines, self._go_on("go on", "resume")])
 
     def _said_over(self, now: Snapshot[Any]) -> int:

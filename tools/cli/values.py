@@ -27,6 +27,7 @@ from detent.kernel import (
     FrozenMap,
     Keyed,
     Many,
+    NoJson,
     Record,
     Scalar,
     Sealed,
@@ -54,7 +55,10 @@ WRITTEN: dict[str, tuple[type[Any], Callable[[Any], Any], str]] = {
 }
 """How values without parts are read that JSON has not: their types, how, and as what they are written."""
 YES, NOT = ("y", "yes", "true", "on", "1"), ("n", "no", "false", "off", "0")
-PLAIN: dict[str, type[Any]] = {"None": type(None), "bool": bool, "int": int, "str": str}
+PLAIN: dict[str, tuple[type[Any], ...]] = {
+    **{"None": (type(None),), "bool": (bool,), "int": (int,), "str": (str,)},
+    "float": (float, int),
+}
 
 
 class Unfit(Exception):
@@ -87,7 +91,7 @@ def given_json(text: str) -> Any:
             raise Usage(f"{where}: {getattr(error, 'strerror', None) or error}") from error
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Usage(f"{where} is no JSON: {error}") from None
 
 
@@ -203,7 +207,7 @@ def _first_of(members: tuple[Shape, ...], text: str) -> Any:
 def _from_json_text(shape: Shape, word: str) -> Any:
     try:
         given = json.loads(word)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unfit(f"this is no JSON ({error}): write {fields_said(shape)}") from None
     return from_json(shape, given)
 
@@ -214,18 +218,26 @@ def _from_json_text(shape: Shape, word: str) -> Any:
 def _scalar(name: str, given: Any) -> Any:
     plain = PLAIN.get(name)
     if plain is not None:
-        if type(given) is plain:
+        if type(given) in plain:
             return given
-        raise Unfit(f"{_shown(given)} is no {name}")
-    if name == "float":
-        if type(given) in (int, float):
-            return given
-        raise Unfit(f"{_shown(given)} is no number")
+        if _is(given, dict):
+            return _tagged(plain[0], given, name)
+        raise Unfit(f"{_shown(given)} is no {'number' if name == 'float' else name}")
     kind, read, example = WRITTEN[name]
+    if _is(given, dict):
+        return _tagged(kind, given, name)
     try:
-        return decode(kind, spelled(given)) if _is(given, dict) else read(given)
-    except (Unreadable, ValueError, TypeError, ArithmeticError):
+        return read(given)
+    except (ValueError, TypeError, ArithmeticError):
         raise Unfit(f"{_shown(given)} is no {name}: write {example}") from None
+
+
+def _tagged(kind: type[Any], given: Any, name: str) -> Any:
+    """A value as logs write it where JSON has none such."""
+    try:
+        return decode(kind, spelled(given))
+    except (Unreadable, NoJson):
+        raise Unfit(f"{_shown(given)} is no {name}") from None
 
 
 def _member(kind: type[Enum], given: Any) -> Any:
