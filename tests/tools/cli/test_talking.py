@@ -63,16 +63,32 @@ def test_every_type_of_answer_is_given_as_a_word(store: Path, capsys: Printed) -
 
 
 REFUSED: dict[str, tuple[list[str], int, str]] = {
-    "no such run": (["send", "bix", "Put"], 2, "there is no run 'bix' in the store; there are 'box-1'"),
-    "no such event": (["send", "box-1", "Putt"], 2, "no event 'Putt'; it has Close, Put. Did you mean Put?"),
+    "no such run": (
+        ["send", "bix", "Put"],
+        2,
+        "there is no run 'bix' in the store; there are 'box-1'",
+    ),
+    "no such event": (
+        ["send", "box-1", "Putt"],
+        2,
+        "no event 'Putt'; it has Close, Put. Did you mean Put?",
+    ),
     "no fields": (["send", "box-1", "Put"], 2, 'event Put: Put needs cents: write {"cents": int'),
     "a wrong field": (["send", "box-1", "Put", '{"cents": "5"}'], 2, 'cents: "5" is no int'),
     "no JSON": (["send", "box-1", "Put", "{"], 2, "the JSON is no JSON"),
     "nothing is asked": (["answer", "box-1", "yes"], 2, "run 'box-1' asks nothing"),
     "a wrong answer": (["answer", "form-1", "maybe"], 2, "wants yes or no: 'maybe' is neither"),
-    "another question": (["answer", "form-1", "9", "yes"], 2, "no open question '9'; it asks 1: bool?"),
+    "another question": (
+        ["answer", "form-1", "9", "yes"],
+        2,
+        "no open question '9'; it asks 1: bool?",
+    ),
     "too many words": (["answer", "form-1", "1", "a", "b"], 2, "in quotes if it has blanks"),
-    "another machine": (["cancel", "box-1", "--machine", "examples.order:order"], 2, "machine 'box'"),
+    "another machine": (
+        ["cancel", "box-1", "--machine", "examples.order:order"],
+        2,
+        "machine 'box'",
+    ),
     "no such machine": (["cancel", "box-1", "--machine", "examples.nowhere:a"], 2, "no module"),
 }
 
