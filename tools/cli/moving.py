@@ -5,6 +5,7 @@ from typing import Any
 
 import trio
 
+from detent.kernel import bring_in
 from detent.tools.cli.exits import DONE, Usage
 from detent.tools.cli.places import is_file, lines_of, new_file, store_of
 from detent.tools.cli.reporting import say_json

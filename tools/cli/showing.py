@@ -13,7 +13,7 @@ from detent.tools.cli.places import key_of, lines_of
 from detent.tools.cli.printing import in_columns
 from detent.tools.cli.reporting import as_json, say_json
 from detent.tools.cli.screen import Screen
-from detent.tools.cli.standing import in_flight
+from detent.tools.cli.standing import in_flight, questions_of
 from detent.tools.cli.timelines import Performed, Timeline, timeline
 from detent.tools.cli.wording import Saying, shown, span
 
@@ -140,16 +140,17 @@ def _effect(one: Performed) -> tuple[str, ...]:
 
 def _open(screen: Screen, made: Timeline) -> Iterator[str]:
     """What is asked, and how it stands."""
-    flying = list(in_flight(made.frame, made.outline))
-    for one in flying:
-        if one.kind == "Wait" and not one.is_stopping:
-            yield f"\n{screen.paint('ask', f'question {one.id}')}: {one.order}"
-    if made.frame.get("parked"):
-        yield f"\n{screen.paint('bad', 'parked')}: {shown(made.frame['parked'], None)}"
+    for id, text in questions_of(made.frame, made.outline):
+        yield f"\n{screen.paint('ask', f'question {id}')}: {text}"
+    status, parked = _status(made), made.frame.get("parked")
+    if status == "parked":
+        where = f"{parked['place']}, {parked['role']} {parked['callable']}"
+        yield f"\n{where}: {parked['problem']['kind']}: {parked['problem']['message']}"
     yield ""
     if made.end is None:
         where = ", ".join(made.frame["in"])
-        yield f"{screen.paint('state', _status(made))} in {where}"
+        style = "bad" if status == "parked" else "state"
+        yield f"{screen.paint(style, status)} in {where}"
         return
     style = "end" if made.end.status in GOOD else "ended badly"
     took = span(made.end.at - made.header.at)
@@ -160,7 +161,7 @@ def _open(screen: Screen, made: Timeline) -> Iterator[str]:
 def _status(made: Timeline) -> str:
     frame = made.frame
     if frame.get("parked"):
-        return "parked"
+        return "parked" if frame["parked"]["role"] != "fork" else "inert"
     if frame["end"] is not None or "halted" in frame:
         return "ending"
     kinds = {one.kind for one in in_flight(frame, made.outline)}
@@ -189,9 +190,8 @@ def _document(made: Timeline) -> dict[str, Any]:
             for one in made.effects.values()
         ],
         "questions": [
-            {"id": one.id, "question": one.order}
-            for one in in_flight(made.frame, made.outline)
-            if one.kind == "Wait" and not one.is_stopping
+            {"id": id, "question": text} for id, text in questions_of(made.frame, made.outline)
         ],
+        "parked": made.frame.get("parked"),
         "torn": made.is_torn,
     }

@@ -88,7 +88,9 @@ class Form:
 
 
 KINDS: tuple[type[Any], ...] = (bool, int, str, Colour, Place, date, Decimal)
-waits = [Wait[Form, Any](kind, f"{kind.__name__}?", name=f"ask_{kind.__name__}") for kind in KINDS]
+waits: list[Wait[Form, Any]] = [
+    Wait(kind, f"{kind.__name__}?", name=f"ask_{kind.__name__}") for kind in KINDS
+]
 names = [f"at_{kind.__name__}" for kind in KINDS]
 form = Machine(
     "form",
@@ -146,7 +148,7 @@ class House:
     parcel: Parcel = Parcel()
 
 
-really = Wait[House, bool](bool, "Really?", name="really")
+really: Wait[House, bool] = Wait(bool, "Really?", name="really")
 begin = Spawn[House, Parcel](parcel, lambda house: house.parcel, name="begin")
 family = Machine(
     "family",

@@ -52,9 +52,10 @@ def test_an_event_with_a_key_is_taken_once(store: Path, capsys: Printed) -> None
 
 
 def test_every_type_of_answer_is_given_as_a_word(store: Path, capsys: Printed) -> None:
+    out = ""
     words = ["yes", "7", "a b", "red", '{"street": "High"}', "2026-11-29", "1.50"]
     for word in words:
-        code, out, err = detent(capsys, "answer", "form-1", word, "--store", store)
+        code, _, err = detent(capsys, "answer", "form-1", word, "--store", store)
         assert (code, err) == (0, ""), word
         out = resumed(capsys, store, "form-1")
 
