@@ -38,6 +38,7 @@ __all__ = ["Following", "Stuck", "Why"]
 Why: TypeAlias = Literal["over", "asks", "waits", "parked", "no answer"]
 
 TICK = 0.1  # seconds: a clock that turns looks alive
+LOOK = 0.5  # seconds: what is sent to a run, and refused there, moves nothing
 MOMENT = 0.05  # seconds: what is about to happen has happened by then
 
 
@@ -121,14 +122,15 @@ class Following:
     async def _look_out(self) -> None:
         """Find out whether it is stuck, each time something has happened; ask what there is to be asked."""
         while True:
+            self._moved = trio.Event()
             stuck = await self._seen_stuck()
             if stuck is not None and stuck.questions and self.asks:
                 await self._ask(*stuck.questions[0])
                 continue
             if stuck is not None and stuck.why != "over" and not self.stays:
                 self._stop(stuck)
-            self._moved = trio.Event()
-            await self._moved.wait()
+            with trio.move_on_after(LOOK):
+                await self._moved.wait()
 
     async def _seen_stuck(self) -> Stuck | None:
         """Why it is stuck, if it is, and was a moment ago."""
@@ -162,6 +164,10 @@ class Following:
             return False
         asked = await run.questions()
         questions += [(id, question) for question in asked]
+        if await self.kernel.journal.inbox(
+            id
+        ):  # it was sent from elsewhere, and is about to be taken
+            return True
         dues = [timer.due for timer in now.timers if not timer.row.startswith("$")]
         if dues and (self._due is None or min(dues) < self._due):
             self._due = min(dues)
