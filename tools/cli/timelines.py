@@ -137,6 +137,8 @@ def timeline(lines: Sequence[bytes], run: str | None, key: Key | None) -> Timeli
     readers = {one: _Reader(instants(lines, one, key), headers[one], outlines) for one in inside}
     if headers[first].origin is not None:
         readers[first].begin()
+        began = headers[first].at
+        made.stays = [Stay(name, began) for name in readers[first].frame["in"]]
     for one, _ in order:
         depth = inside.get(one)
         if depth is not None:
@@ -144,16 +146,7 @@ def timeline(lines: Sequence[bytes], run: str | None, key: Key | None) -> Timeli
                 made.take(told, depth)
     made.frame = readers[first].frame
     made.outline = outlines.get(readers[first].shape)
-    if headers[first].origin is not None:
-        _begin_inside(made)
     return made
-
-
-def _begin_inside(made: Timeline) -> None:
-    """A fork was somewhere before it did anything."""
-    known = {stay.state for stay in made.stays}
-    since = made.header.at
-    made.stays[:0] = [Stay(name, since) for name in made.frame["in"] if name not in known]
 
 
 def _depth(first: str, run: str) -> int | None:
