@@ -107,31 +107,32 @@ def test_an_incident_is_seen_through_from_the_shell(shop: Path) -> None:
 
     # Take it home, and replay it there: nothing is called.
     typed(shop, "export", "order-7", "--out", "incident.run.jsonl")
-    (shop / "runs.db").rename(shop / "elsewhere.db")
     assert typed(shop, "verify", "incident.run.jsonl").startswith("run 'order-7': ")
     assert "entries as recorded" in typed(shop, "replay", "incident.run.jsonl", "shop.py")
 
     # With the machine changed, the first thing that comes out differently is named.
-    mended = SHOP.replace('On(charge.in_doubt, to="asking")', 'On(charge.in_doubt, to="refused")')
+    mended = SHOP.replace('when="event.value"', 'when="event.value and data.cents > 900"')
     assert mended != SHOP
     (shop / "shop.py").write_text(mended)
     out = typed(shop, "replay", "incident.run.jsonl", code=1)
-    assert 'changed since: states.paying.rows.paying/1.to: "asking" -> "refused"' in out
-    assert "of run 'order-7' diverges: target" in out
+    assert "changed since: states.asking.rows.asking/0.when: " in out
+    assert "entry 4 of run 'order-7' diverges: guard" in out
 
     # And what would have come of it? Another run, from the moment before.
-    typed(shop, "import", "incident.run.jsonl")
-    typed(shop, "fork", "order-7", "--at", 1, "--name", "order-7b", "--effect", "1=doubt")
-    assert "run order-7b  failed" in typed(shop, "resume", "order-7b", code=1)
-    out = typed(shop, "diff", "order-7", "order-7b", code=1)
-    assert out.startswith("entry ")
+    home = ("--store", "home.db")
+    typed(shop, "import", "incident.run.jsonl", *home)
+    typed(shop, "fork", "order-7", "--at", 3, "--name", "order-7b", *home)
+    assert "question 2: Did the bank pay?" in typed(shop, "resume", "order-7b", *home, code=4)
+    typed(shop, "answer", "order-7b", "yes", *home)
+    assert "run order-7b  failed" in typed(shop, "resume", "order-7b", *home, code=1)
+    out = typed(shop, "diff", "order-7", "order-7b", *home, code=1)
+    assert out.startswith("entry 4: ")
     assert (shop / "calls").read_text() == "order-7\n"
-    assert {
-        one["id"]: one["status"] for one in json.loads(typed(shop, "runs", "--json"))["runs"]
-    } == {
-        "order-7": "completed",
-        "order-7b": "failed",
-    }
+    listed = json.loads(typed(shop, "runs", "--json", *home))["runs"]
+    assert [(one["id"], one["status"]) for one in listed] == [
+        ("order-7", "completed"),
+        ("order-7b", "failed"),
+    ]
 
 
 def test_a_run_whose_machine_broke_is_parked_mended_and_gone_on_with(shop: Path) -> None:
