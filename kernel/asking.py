@@ -7,7 +7,7 @@ Rule 2: what is looked at is a run as it was a moment ago: what comes of it is d
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from detent.kernel.decisions import Cancelled
 from detent.kernel.entries import NOTHING
@@ -35,11 +35,12 @@ __all__ = [
 
 @frozen
 class Question:
-    """Something that somebody is asked: its id, which is what an answer names, and the text."""
+    """Something that somebody is asked: its id, which is what an answer names, the text, and the type of an answer."""
 
     id: int
     form: str
     question: str
+    answers: Any = field(default=str, eq=False, repr=False)
 
 
 def event_to_send(event: Event, at: int, chance: Chance) -> Event:
@@ -77,11 +78,11 @@ def answer_to(
 def questions_in(served: Served, now: Snapshot[Any]) -> tuple[Question, ...]:
     """What a run asks and has no answer to."""
     return tuple(
-        Question(id, flight.form, str(order))
+        Question(id, flight.form, str(order), way.form.answer)
         for flight in now.effects
         if not flight.stopping
         for id, part, order in _orders(flight)
-        if served.ways[flight.form, part].kind == "wait"
+        if (way := served.ways[flight.form, part]).kind == "wait"
     )
 
 

@@ -12,7 +12,15 @@ from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
-from detent.kernel.adopting import answer_later, cancel_later, frame_now, posted, send_later
+from detent.kernel.adopting import (
+    answer_later,
+    cancel_later,
+    changes_of,
+    frame_now,
+    obstacles_of,
+    posted,
+    send_later,
+)
 from detent.kernel.asking import (
     Question,
     answer_to,
@@ -22,7 +30,15 @@ from detent.kernel.asking import (
     questions_in,
 )
 from detent.kernel.decisions import Halted, Resumed, Signal
-from detent.kernel.errors import AlreadyAnswered, NoSuchRun, RunChanged, StoreFailed, WrongInput
+from detent.kernel.differences import Difference
+from detent.kernel.errors import (
+    AlreadyAnswered,
+    NoSuchRun,
+    NotServed,
+    RunChanged,
+    StoreFailed,
+    WrongInput,
+)
 from detent.kernel.exporting import log_of
 from detent.kernel.frames import Frame
 from detent.kernel.journal import Conflict, Journal, Unconfirmed, frame_of
@@ -34,6 +50,7 @@ from detent.kernel.signals import Event, Receipt
 from detent.kernel.snapshot import End, Snapshot
 from detent.kernel.stepper import step
 from detent.kernel.steps import Rejected
+from detent.kernel.upgrades import Obstacle, Upgrade
 from detent.kernel.watching import LOOK, Watch, a_while
 
 __all__ = ["Visited", "Visitor"]
@@ -69,6 +86,21 @@ class Visitor:
         """A page of the runs of the journal, see Kernel."""
         how: Any = {"status": status, "machine": machine, "after": after, "limit": limit}
         return await listed(self.engine.journal, self._shapes, **how)
+
+    async def changes(self, run: str) -> tuple[Difference, ...]:
+        """In what a run's machine has another shape here than it had for the run, see Kernel."""
+        return await changes_of(self.engine, run)
+
+    async def check_upgrade(
+        self, upgrade: Upgrade[Any], run: str | None = None
+    ) -> tuple[Obstacle, ...]:
+        """Everything that keeps a run, or any of those it is for, from going on with an upgrade. Raises NotServed."""
+        name = upgrade.machine.machine.name
+        served = self.engine.served.get(name)
+        if served is None:
+            there = ", ".join(map(repr, self.engine.served)) or "none"
+            raise NotServed(f"machine {name!r} is not one of this visitor's: {there}")
+        return await obstacles_of(self.engine, served, upgrade, run)
 
     async def listed_of(self, run: str) -> Listed:
         """See Visited."""

@@ -42,6 +42,10 @@ def test_an_import_brings_nothing_but_attrs_msgspec_and_trio(module: str) -> Non
     assert tops - sys.stdlib_module_names <= ALLOWED
 
 
+def test_the_package_alone_loads_no_kernel_yet() -> None:
+    assert [name for name in brought("detent") if name.startswith(("detent.", "trio"))] == []
+
+
 @pytest.mark.parametrize("module", ["detent", "detent.kernel"])
 def test_the_kernel_brings_no_tools(module: str) -> None:
     above = ("detent.machines", "detent.tools")

@@ -194,6 +194,7 @@ async def test_a_question_is_answered_once_with_what_it_asks_for() -> None:
         (question,) = await run.questions()
 
         assert question == Question(1, "ask", "Really?")
+        assert question.answers is bool
         with pytest.raises(WrongInput, match="question 1"):
             await run.answer(1, BAD)
         nothings: tuple[Any, ...] = (0, 2, -1, True, "1")

@@ -2,11 +2,15 @@
 
 import doctest
 import re
+import shlex
 import unittest
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from detent.tools.cli import exits
+from detent.tools.cli.commands import COMMANDS, parser_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -79,3 +83,35 @@ def test_the_machine_of_the_readme_is_the_one_of_the_examples() -> None:
 @pytest.mark.parametrize("command", ["check", "draw", "verify", "show", "replay", "diff", "fork"])
 def test_the_readme_shows_every_command(command: str) -> None:
     assert f"detent {command} " in (ROOT / "README.md").read_text()
+
+
+def lines_to_type() -> list[str]:
+    """The commands in the documents."""
+    found = [
+        line.strip().removeprefix("$ ")
+        for path in DOCUMENTS
+        for line in path.read_text().splitlines()
+        if line.strip().startswith("$ detent ")
+    ]
+    return list(dict.fromkeys(found))
+
+
+@pytest.mark.parametrize("line", lines_to_type())
+def test_a_command_of_a_document_is_one_that_can_be_typed(line: str) -> None:
+    _, name, *words = shlex.split(line)
+
+    parser_of(COMMANDS[name]).parse_args(words)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_described(name: str) -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text()
+
+    assert re.search(rf"`(detent )?{name}[ `]", page)
+
+
+def test_every_exit_status_is_described() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text()
+
+    for status in (exits.DONE, exits.NO, exits.WRONG, exits.WORLD, exits.WAITS, exits.BUG):
+        assert f"| {status} | " in page

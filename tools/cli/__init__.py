@@ -1,101 +1,71 @@
-"""The command line: `detent check` and `detent draw` for machines, given as `module:name`; `detent verify`, `show`,
-`replay`, `diff` and `fork` for run logs.
+"""The command line: `detent run`, `runs`, `show`, `replay` and the others; docs/command-line.md has them all.
 
-Exit codes: 0 all is well, 1 something is wrong with what was looked at, 2 the command was wrong.
+Rule 1: what a command needs is imported when it is called. `detent --help` loads neither trio, nor SQLite, nor the
+        kernel.
+Rule 2: an error is one sentence on standard error and an exit status, and a traceback only with `--debug`.
 """
 
-import argparse
-import importlib
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib import import_module
 from typing import Any
 
-from detent.kernel import (
-    DamagedLog,
-    DetentError,
-    InvalidMachine,
-    Machine,
-    Table,
-    WrongInput,
-    compile_machine,
-    draw,
-)
-from detent.tools.cli.logs import Findings, add_commands
+from detent.tools.cli.commands import COMMANDS, help_of_all, parser_of
+from detent.tools.cli.exits import DONE, WRONG, Leave, Usage
+from detent.tools.cli.parsing import closest
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; what is wrong is told on standard error."""
-    options = _parser().parse_args(arguments)
+    """Run one command: its exit status. What is wrong is told on standard error."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        told: str = options.run(options)
-    except (InvalidMachine, DamagedLog, Findings) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except DetentError as error:
-        print(f"detent: {error}", file=sys.stderr)
-        return 2
-    try:
-        print(told, flush=True)
+        return _flushed(_called(given))
+    except Leave as leave:
+        return _flushed(leave.status)
+    except Usage as error:
+        return _refused(str(error))
     except BrokenPipeError:  # whoever reads has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+        return DONE
+    except (Exception, KeyboardInterrupt) as error:
+        failures: Any = import_module("detent.tools.cli.failures")
+        status: int = failures.told(error, "--debug" in given)
+        return status
 
 
-def _check(options: argparse.Namespace) -> str:
-    """Compile a machine, and say what it is."""
-    table = _table(options.machine)
-    states = sum(node.kind != "history" for node in table.nodes[1:])
-    return (
-        f"machine {table.name!r} is sound: {states} states, {len(table.rows)} rows, "
-        f"{len(table.events)} events, {len(table.forms)} effects\n"
-        f"shape {table.shape}\n"
-        f"rules {table.rules}"
-    )
+def _called(given: list[str]) -> int:
+    """Find the command, and do it."""
+    name, *rest = given or [""]
+    if name in ("-h", "--help", "help"):
+        print(help_of_all())
+        return DONE
+    if name in ("-V", "--version"):
+        metadata: Any = import_module("importlib.metadata")
+        print(f"detent {metadata.version('detent')}")
+        return DONE
+    if name == "__complete":
+        completion: Any = import_module("detent.tools.cli.completion")
+        status: int = completion.complete(rest)
+        return status
+    command = COMMANDS.get(name)
+    if command is None:
+        what = (
+            f"there is no command {name!r}.{closest(name, COMMANDS)}" if name else "which command?"
+        )
+        raise Usage(f"{what} usage: detent COMMAND ... (see detent --help)")
+    parser = parser_of(command)
+    return command.run(parser.parse_args(rest))
 
 
-def _drawn(options: argparse.Namespace) -> str:
-    """Draw a machine."""
-    return draw(_table(options.machine), lit=options.lit, form=options.form).rstrip("\n")
+def _refused(why: str) -> int:
+    print(f"detent: {why}", file=sys.stderr)
+    return WRONG
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="detent", description="Agents as explicit state machines."
-    )
-    parser.add_argument("--version", action="version", version=f"detent {version('detent')}")
-    commands = parser.add_subparsers(required=True, metavar="command")
-    checking = commands.add_parser("check", help="compile a machine and report every mistake")
-    checking.set_defaults(run=_check)
-    drawing = commands.add_parser("draw", help="draw a machine")
-    drawing.set_defaults(run=_drawn)
-    drawing.add_argument("--form", choices=("mermaid", "dot", "text"), default="text")
-    drawing.add_argument("--lit", nargs="*", default=(), metavar="STATE", help="states to light")
-    add_commands(commands.add_parser, _machine)
-    for command in (checking, drawing):
-        command.add_argument("machine", help="where it is: module:name, as in shop.orders:order")
-    return parser
-
-
-def _machine(address: str) -> Machine[Any, Any, Any]:
-    """The machine at an address."""
-    return _table(address).machine
-
-
-def _table(address: str) -> Table[Any, Any, Any]:
-    """The table of the machine at an address, looked for from the current directory too."""
-    module_name, colon, name = address.partition(":")
-    if not colon or not module_name or not name:
-        raise WrongInput(f"{address!r} is no address of a machine: write module:name")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise WrongInput(f"{address!r}: {error}") from error
-    if not hasattr(module, name):
-        raise WrongInput(f"{address!r}: module {module_name!r} has no {name!r}")
-    return compile_machine(getattr(module, name))
+def _flushed(status: int) -> int:
+    """A status, after all that was said has been written: or nobody would hear that it cannot be."""
+    sys.stdout.flush()
+    return status

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from detent.kernel import NoStore, OtherVersion
 from detent.tools.stores.sqlite.committing import told
+from detent.tools.stores.sqlite.files import Connection, first_bytes
 from detent.tools.stores.sqlite.reading import Base
 from detent.tools.stores.sqlite.schema import APPLICATION, Migrations
 
@@ -47,8 +48,7 @@ def checked(path: str) -> bool:
     if not os.path.isdir(folder):
         raise NoStore(f"{path!r}: there is no folder {folder!r}; make it, or name another")
     try:
-        with open(path, "rb") as file:
-            head = file.read(HEADER)
+        head = first_bytes(path, HEADER)
     except FileNotFoundError:
         head = b""
     except OSError as error:
@@ -139,8 +139,8 @@ def _there(path: str) -> None:
 
 def _connection(path: str, mode: str) -> Base:
     uri = f"file:{quote(path)}?mode={mode}"
-    base = sqlite3.connect(
-        uri, uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False
+    base = Connection(
+        uri, uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False, path=path
     )
     base.execute("PRAGMA cell_size_check = ON")
     return base
