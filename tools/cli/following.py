@@ -23,10 +23,10 @@ from detent.kernel import (
     Run,
     RunParked,
     Seen,
+    Sights,
     Snapshot,
     SystemClock,
     WaitClosed,
-    Watch,
     WrongInput,
 )
 from detent.tools.cli.asking import Asked
@@ -60,7 +60,7 @@ class Following:
     reporter: Reporter
     asks: bool
     stays: bool
-    watch: Watch
+    watch: Sights
     _stuck: Stuck | None = field(default=None, init=False)
     _asked: Asked | None = field(default=None, init=False)
     _asking: tuple[str, int] | None = field(default=None, init=False)

@@ -18,9 +18,9 @@ from detent.kernel import (
     Kernel,
     Limits,
     Run,
+    Sights,
     Snapshot,
     StoreInUse,
-    Watch,
     compile_machine,
     open_kernel,
     scribe_of,
@@ -40,7 +40,7 @@ from detent.tools.cli.wording import shown
 __all__ = ["adopt", "resume", "run"]
 
 GOOD = ("completed", "completed_with_failures", "stopped")
-Begun: TypeAlias = tuple[Run[Any, Any], Watch]
+Begun: TypeAlias = tuple[Run[Any, Any], Sights]
 Begin: TypeAlias = Callable[[Kernel], Awaitable[Begun]]
 """Begins or finds the run, in an open kernel: the run, and a watch that misses nothing of it."""
 
