@@ -17,7 +17,7 @@ async def checkout(cents: int) -> None:
             run = await kernel.start(order, Cart(cents))
             await run.send(Pay())
             async for sight in run.watch():
-                print(sight)
+                print(*[type(told).__name__ for told in sight.told])
             print(await run.wait_result())
 
 

@@ -80,6 +80,22 @@ def test_the_machine_of_the_readme_is_the_one_of_the_examples() -> None:
     assert compile_machine(space["order"]).rules == compile_machine(example).rules
 
 
+MOST = 20  # lines: what is longer is not read by somebody who only looks in
+
+
+@pytest.mark.parametrize(("name", "what"), [("embed_trio", "checkout"), ("embed_fastapi", "pay")])
+def test_the_readme_shows_what_an_example_does(name: str, what: str) -> None:
+    """But for what is imported there already, and for the handler, which is of trio there."""
+    blocks = BLOCK.findall((ROOT / "README.md").read_text())
+    (block,) = [one for one in blocks if f"async def {what}(" in one]
+    lines = [line for line in block.splitlines() if line]
+    example = (ROOT / "examples" / f"{name}.py").read_text().splitlines()
+
+    assert len(lines) <= MOST
+    told = [line for line in lines if "import " not in line and "handle(" not in line]
+    assert [line for line in told if line not in example] == []
+
+
 @pytest.mark.parametrize("command", ["check", "draw", "verify", "show", "replay", "diff", "fork"])
 def test_the_readme_shows_every_command(command: str) -> None:
     assert f"detent {command} " in (ROOT / "README.md").read_text()
