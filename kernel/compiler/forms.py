@@ -108,7 +108,8 @@ def _check_orders(each: Each[Any, Any], notes: Notes, place: str) -> None:
     item = _item(returns(each.make))
     kind: Any = get_origin(item) or item
     effects = [form.effect for form in each.forms if isinstance(form, Call)]
-    if kind is Any or not isinstance(kind, type) or not all(map(_is_effect, effects)):
+    is_known = kind is not Any and isinstance(kind, type)
+    if not is_known or not all(map(_is_effect, effects)):
         return
     if not issubclass(kind, Order) and not any(issubclass(one, kind) for one in (*effects, Order)):
         wanted = [_wanted(form) for form in each.forms]
