@@ -117,6 +117,11 @@ def _check_orders(each: Each[Any, Any], notes: Notes, place: str) -> None:
         notes.add("wrong-orders", place, f"its maker gives {class_name(kind)}.", right)
 
 
+def _is_class(kind: object) -> bool:
+    """Whether something is a class; that anything may come says nothing."""
+    return kind is not Any and isinstance(kind, type)
+
+
 def _item(given: object) -> object:
     """Of what a maker gives many, if it says so."""
     kind, arguments = get_origin(given), get_args(given)
