@@ -106,10 +106,9 @@ def _check_each(each: Each[Any, Any], notes: Notes, place: str) -> None:
 def _check_orders(each: Each[Any, Any], notes: Notes, place: str) -> None:
     """Note orders that no form of an Each has made, as far as its maker says of which class they are."""
     item = _item(returns(each.make))
-    kind: Any = get_origin(item) or item
+    kind: Any = _class_of(item)
     effects = [form.effect for form in each.forms if isinstance(form, Call)]
-    is_known = kind is not Any and isinstance(kind, type)
-    if not is_known or not all(map(_is_effect, effects)):
+    if kind is None or not all(map(_is_effect, effects)):
         return
     if not issubclass(kind, Order) and not any(issubclass(one, kind) for one in (*effects, Order)):
         wanted = [_wanted(form) for form in each.forms]
@@ -117,9 +116,10 @@ def _check_orders(each: Each[Any, Any], notes: Notes, place: str) -> None:
         notes.add("wrong-orders", place, f"its maker gives {class_name(kind)}.", right)
 
 
-def _is_class(kind: object) -> bool:
-    """Whether something is a class; that anything may come says nothing."""
-    return kind is not Any and isinstance(kind, type)
+def _class_of(item: object) -> object:
+    """The class that an annotation names; none, if anything may come."""
+    kind: object = get_origin(item) or item
+    return kind if isinstance(kind, type) and kind is not Any else None
 
 
 def _item(given: object) -> object:
