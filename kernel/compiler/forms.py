@@ -106,14 +106,20 @@ def _check_each(each: Each[Any, Any], notes: Notes, place: str) -> None:
 def _check_orders(each: Each[Any, Any], notes: Notes, place: str) -> None:
     """Note orders that no form of an Each has made, as far as its maker says of which class they are."""
     item = _item(returns(each.make))
-    kind: Any = get_origin(item) or item
+    kind: Any = _class_of(item)
     effects = [form.effect for form in each.forms if isinstance(form, Call)]
-    if kind is Any or not isinstance(kind, type) or not all(map(_is_effect, effects)):
+    if kind is None or not all(map(_is_effect, effects)):
         return
     if not issubclass(kind, Order) and not any(issubclass(one, kind) for one in (*effects, Order)):
         wanted = [_wanted(form) for form in each.forms]
         right = f"An Each orders what its forms make: {' or '.join(wanted)}."
         notes.add("wrong-orders", place, f"its maker gives {class_name(kind)}.", right)
+
+
+def _class_of(item: object) -> object:
+    """The class that an annotation names; none, if anything may come."""
+    kind: object = get_origin(item) or item
+    return kind if isinstance(kind, type) and kind is not Any else None
 
 
 def _item(given: object) -> object:

@@ -3,6 +3,8 @@
 It says what it has done on stdout, one line each, and does what it is told on stdin. It kills itself after the
 entry, or in the handler's call, of a number; 0 is never.
 
+The file is long because a load is mixed of all that a machine can do.
+
 Rule 1: a handler writes down what it has done before it returns, by one write to the end of a file.
 Rule 2: nothing is acknowledged before the kernel has acknowledged it.
 It is long because there is a machine for every kind of work.

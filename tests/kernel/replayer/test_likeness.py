@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from detent.kernel import (
     Admitted,
     Head,
-    Moved,
     Queued,
     Recorder,
     Resumed,
     Snapshot,
+    Stepped,
     diff,
     fork,
     recorded_lines,
@@ -37,14 +37,15 @@ def gone_on(made: Recording, log: Any, now: Snapshot[Any], late: int) -> list[by
     here: Snapshot[Any] = scribe_of(table).snapshot(forked.checkpoint.frame)
     again = [Admitted(id, here_life(here, id)) for id in flying if is_held_for_it(here, id)]
     following = [one for one in made.entries if one.snapshot.seq > now.seq]
-    for signal in (Resumed(), *again, *following):
-        if isinstance(signal, Moved) or hasattr(signal, "snapshot"):
-            old: Any = signal
-            given = old.signal
-            stepped = recall(table, here, old.snapshot.at) if old.cause is not None else None
-            stepped = stepped or step(table, here, given, old.snapshot.at)
+    happened: list[Any] = [Resumed(), *again, *following]
+    for one in happened:
+        stepped: Stepped[Any] | None = None
+        if hasattr(one, "snapshot"):  # what its parent answered
+            if one.cause is not None:
+                stepped = recall(table, here, one.snapshot.at)
+            stepped = stepped or step(table, here, one.signal, one.snapshot.at)
         else:
-            stepped = step(table, here, signal, here.at)
+            stepped = step(table, here, one, here.at)
         recorded = recorder.record(head, here, stepped)
         if recorded is not None:
             here, head = recorded.snapshot, recorded.head

@@ -17,6 +17,7 @@ from detent import (
     InvalidUpgrade,
     Machine,
     NoSuchWait,
+    NotServed,
     On,
     Returned,
     RunChanged,
@@ -28,6 +29,7 @@ from detent import (
     compile_machine,
     handle,
     replay,
+    visit,
 )
 from detent.kernel import (
     MemoryJournal,
@@ -39,7 +41,7 @@ from detent.kernel import (
     verify_log,
 )
 from detent.tools.testing.virtual import virtually
-from tests.kernel.scheduler.toys import gives, opened, told
+from tests.kernel.scheduler.toys import clock_here, gives, opened, told
 
 
 @frozen
@@ -279,6 +281,28 @@ async def test_what_keeps_runs_from_going_on_is_told_at_once() -> None:
             "r", Upgrade(other, shape, states={"asking": "alone"}, effects={"ask": None})
         )
         assert (await kernel.run("r").wait_end()).status == "completed"
+
+
+@virtually
+async def test_what_keeps_runs_from_going_on_is_told_from_outside_too() -> None:
+    journal = MemoryJournal()
+    await only_asking(journal)
+    shape = compile_machine(OLD).shape
+    other: Machine[Data, Data, Data] = Machine(
+        "m", State("alone", On(Go, to="over")), Final("over"), data=Data
+    )
+    upgrade = Upgrade(other, shape, states={"asking": "alone"})
+    visitor = visit(journal, other, clock=clock_here())
+
+    (obstacle,) = await visitor.check_upgrade(upgrade)
+    assert (obstacle.run, obstacle.place) == ("r", "effect 4 (ask)")
+    assert await visitor.check_upgrade(upgrade, "r") == (obstacle,)
+    assert await visitor.check_upgrade(evolve(upgrade, effects={"ask": None})) == ()
+    assert (await visitor.changes("r"))[0].path == "states.first"
+    assert await visit(journal, OLD, clock=clock_here()).changes("r") == ()
+    with pytest.raises(NotServed, match="machine 'm' is not one of this visitor's: none"):
+        await visit(journal, clock=clock_here()).check_upgrade(upgrade)
+    assert len(await journal.entries("r")) == 3
 
 
 @virtually
