@@ -111,15 +111,14 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def test_a_run_is_started_and_watched_to_its_end(example: Service) -> None:
-    began = monotonic()
-    stream = iter(example.ask("POST", "/orders/a?cents=500"))
+    stream = iter(example.ask("POST", "/orders/a?cents=1500"))
 
     assert "RunStarted" in next(stream)
     assert "CallStarted" in next(stream)
-    early = monotonic() - began
+    began = monotonic()
     assert "status='completed'" in next(stream)
     assert list(stream) == []
-    assert early < 0.5 <= monotonic() - began  # what happens is read when it happens
+    assert monotonic() - began > 0.5  # what happens is read when it happens
 
 
 def test_a_run_that_asks_is_answered(example: Service) -> None:

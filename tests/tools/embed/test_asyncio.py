@@ -208,7 +208,7 @@ async def test_nothing_of_a_call_is_left_when_its_caller_was_cancelled() -> None
         before = await kernel.within(tasks)
         waits: list[asyncio.Task[Any]] = [asyncio.create_task(run.wait_end()) for _ in range(10)]
         waits += [asyncio.create_task(anext(run.watch(after=1))) for _ in range(10)]
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # all of them ask
         during = await kernel.within(tasks)
         for one in waits:
             one.cancel()

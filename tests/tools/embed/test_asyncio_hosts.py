@@ -93,12 +93,19 @@ async def test_leaving_the_block_waits_for_what_is_under_way() -> None:
 async def test_a_host_that_is_cancelled_while_it_waits_for_that_ends_it() -> None:
     journal = MemoryJournal()
 
+    is_left = asyncio.Event()
+
     async def host() -> None:
         async with opened(by=gives(after=60.0), journal=journal) as kernel:
             await kernel.start(DOING, Data(), id="w")
+            is_left.set()
 
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(host(), 0.05)
+    holds = asyncio.create_task(host())
+    await is_left.wait()
+    await asyncio.sleep(0.01)
+    holds.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await holds
 
     assert ends_in(journal) == {"w": "cancelled"}
 

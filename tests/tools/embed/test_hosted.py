@@ -336,7 +336,10 @@ async def test_a_handler_that_wants_something_else_has_failed() -> None:
 async def test_a_task_is_cancelled_and_awaited_when_its_state_is_left() -> None:
     said: list[str] = []
 
+    begun = asyncio.Event()
+
     async def work(order: Again) -> int:
+        begun.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -347,7 +350,7 @@ async def test_a_task_is_cancelled_and_awaited_when_its_state_is_left() -> None:
     kernels, machine = opened(Again, work)
     async with kernels as kernel:
         run = await kernel.start(machine, Data())
-        await asyncio.sleep(0.01)
+        await begun.wait()
         await run.send(Leave())
         assert said == []
         async for sight in run.watch():
@@ -362,7 +365,10 @@ async def test_a_task_is_cancelled_and_awaited_when_its_state_is_left() -> None:
 async def test_a_block_for_cleaning_up_is_not_interrupted_before_the_grace_is_over() -> None:
     said: list[str] = []
 
+    begun = asyncio.Event()
+
     async def work(order: Again, context: Context) -> int:
+        begun.set()
         with context.cleanup():
             with context.cleanup():
                 await asyncio.sleep(0.02)
@@ -373,7 +379,7 @@ async def test_a_block_for_cleaning_up_is_not_interrupted_before_the_grace_is_ov
     kernels, machine = opened(Again, work)
     async with kernels as kernel:
         run = await kernel.start(machine, Data())
-        await asyncio.sleep(0.005)
+        await begun.wait()
         await run.cancel()
         end = await run.wait_end()
 
@@ -385,7 +391,10 @@ async def test_a_block_for_cleaning_up_is_not_interrupted_before_the_grace_is_ov
 async def test_what_does_not_end_in_the_grace_is_cut_and_abandoned() -> None:
     said: list[str] = []
 
+    begun = asyncio.Event()
+
     async def work(order: Again, context: Context) -> int:
+        begun.set()
         try:
             with context.cleanup():
                 await asyncio.sleep(60)
@@ -397,7 +406,7 @@ async def test_what_does_not_end_in_the_grace_is_cut_and_abandoned() -> None:
     kernels, machine = opened(Again, work, grace=0.05)
     async with kernels as kernel:
         run = await kernel.start(machine, Data(), id="r")
-        await asyncio.sleep(0.01)
+        await begun.wait()
         await run.cancel()
         end = await run.wait_end()
         await asyncio.sleep(0.01)
@@ -410,7 +419,10 @@ async def test_what_does_not_end_in_the_grace_is_cut_and_abandoned() -> None:
 async def test_a_task_that_will_not_end_holds_nobody_up() -> None:
     goes_on = asyncio.Event()
 
+    begun = asyncio.Event()
+
     async def stubborn(order: Again) -> int:
+        begun.set()
         while not goes_on.is_set():
             try:
                 await goes_on.wait()
@@ -421,7 +433,7 @@ async def test_a_task_that_will_not_end_holds_nobody_up() -> None:
     kernels, machine = opened(Again, stubborn, grace=0.05)
     async with kernels as kernel:
         run = await kernel.start(machine, Data(), id="r")
-        await asyncio.sleep(0.01)
+        await begun.wait()
         await run.cancel()
 
         assert (await run.wait_end()).abandoned == ("r/1",)
@@ -432,7 +444,10 @@ async def test_a_task_that_will_not_end_holds_nobody_up() -> None:
 
 @looped
 async def test_who_comes_to_an_end_in_spite_of_being_stopped_has_done_so() -> None:
+    begun = asyncio.Event()
+
     async def work(order: Once) -> int:
+        begun.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -442,7 +457,7 @@ async def test_who_comes_to_an_end_in_spite_of_being_stopped_has_done_so() -> No
     kernels, machine = opened(Once, work)
     async with kernels as kernel:
         run = await kernel.start(machine, Data())
-        await asyncio.sleep(0.01)
+        await begun.wait()
         await run.cancel()
         end = await run.wait_end()
 
@@ -453,7 +468,10 @@ async def test_who_comes_to_an_end_in_spite_of_being_stopped_has_done_so() -> No
 async def test_when_the_host_is_cancelled_its_tasks_clean_up_first() -> None:
     said: list[str] = []
 
+    begun = asyncio.Event()
+
     async def work(order: Again) -> int:
+        begun.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -467,8 +485,11 @@ async def test_when_the_host_is_cancelled_its_tasks_clean_up_first() -> None:
             await kernel.start(machine, Data())
             await asyncio.sleep(60)
 
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(host(), 0.02)
+    holds = asyncio.create_task(host())
+    await begun.wait()
+    holds.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await holds
 
     assert said == ["cleaned up"]
     assert asyncio.all_tasks() == {asyncio.current_task()}

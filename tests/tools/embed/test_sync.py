@@ -354,7 +354,7 @@ def test_who_interrupts_again_waits_no_longer() -> None:
     def host() -> None:
         with open_kernel(world(stubborn)) as kernel:
             run = kernel.start(DOING, Data(), id="w")
-            interrupted(0.1, 0.2)
+            interrupted(0.2, 0.7)
             run.wait_end()
 
     with pytest.raises(KeyboardInterrupt):
@@ -373,7 +373,7 @@ def test_who_is_interrupted_while_he_reads_misses_nothing() -> None:
         run = kernel.start(COUNTING, Data())
         watch = run.watch()
         first = next(watch)
-        interrupted(0.05)
+        interrupted(0.3)
         with pytest.raises(KeyboardInterrupt):
             next(watch)
         run.send(Add())
