@@ -81,12 +81,22 @@ class Chunk:
     n: int
     value: object
 
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """Nothing: it is no entry."""
+        return ()
+
 
 @frozen
 class Gap:
     """So many chunks of the runs that are watched were missed here."""
 
     lost: int
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """Nothing: it is no entry."""
+        return ()
 
 
 Sight: TypeAlias = Seen | Chunk | Gap

@@ -5,7 +5,7 @@ from contextlib import aclosing
 import pytest
 import trio
 
-from detent import Context, NoSuchRun, handle
+from detent import Chunk, Context, Gap, Limits, NoSuchRun, handle
 from detent.kernel import Seen, Sight
 from detent.kernel.watching import PAGE
 from detent.tools.testing.virtual import virtually
@@ -87,6 +87,18 @@ async def test_some_sights_are_those_that_were_read_together() -> None:
     assert len(first) == PAGE
     assert len(second) == 2
     assert none == ()
+
+
+@virtually
+async def test_every_sight_can_be_asked_what_it_tells_and_what_is_no_entry_tells_nothing() -> None:
+    async with opened(DOING, handlers=[handle(Again, emits)], limits=Limits(buffer=1)) as kernel:
+        run = await kernel.start(DOING, Data(n=3), id="r")
+        watch = run.watch()
+        await run.wait_end()
+        sights = [sight async for sight in watch]
+
+    assert {type(sight) for sight in sights} == {Seen, Chunk, Gap}
+    assert [type(sight) for sight in sights if sight.told] == [Seen, Seen]
 
 
 @virtually
