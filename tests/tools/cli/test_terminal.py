@@ -69,6 +69,18 @@ def test_what_was_typed_too_early_is_the_next_answer(store: Path) -> None:
         here.until("41")
 
 
+def test_what_is_typed_before_anything_is_asked_does_not_stand_between_the_lines(
+    store: Path,
+) -> None:
+    with terminal(*run_of(store, "parcel", "--input", '{"how": "never"}')) as here:
+        here.until("fetch  ")
+        here.press("hello\r")
+        here.until("fetch  ")
+        here.until("fetch  ")
+
+    assert "hello" not in here.shown
+
+
 def test_who_ends_the_line_gives_no_answer(store: Path) -> None:
     with terminal(*run_of(store, "form")) as here:
         here.until("yes or no >")
