@@ -175,6 +175,32 @@ def test_where_signs_cannot_be_written_there_are_others(store: Path) -> None:
     assert here.raw.isascii()
 
 
+def test_who_stays_sees_what_others_send_and_the_end(store: Path, capsys: Printed) -> None:
+    with terminal(*run_of(store, "box", "--stay")) as here:
+        here.until("▸ open")
+        for number, words in enumerate(
+            (("Put", '{"cents": 2}'), ("Put", '{"cents": 3}'), ("Close",))
+        ):
+            code, _, err = detent(capsys, "send", "r", *words, "--store", store)
+            assert (code, err) == (0, ""), number
+            here.until(f"→ {words[0]}(")
+        here.until("run r  completed")
+        assert here.end() == 0
+
+    assert "Box(cents=5, notes=[])" in here.shown
+
+
+def test_a_question_that_somebody_else_answers_is_asked_no_more(
+    store: Path, capsys: Printed
+) -> None:
+    with terminal(*run_of(store, "family")) as here:
+        here.until("yes or no >")
+        assert detent(capsys, "answer", "r", "no", "--store", store)[0] == 0
+        here.until("answer 1")
+        here.until("run r  completed")
+        assert here.end() == 0
+
+
 def test_a_narrow_terminal_is_not_overrun(store: Path) -> None:
     long = '{"how": "' + "x" * 200 + '"}'
     with terminal(*run_of(store, "parcel", "--input", long), columns=72) as here:
