@@ -7,6 +7,7 @@ Rule 2: nothing is decided in passing: a run that seems to be stuck is looked at
 
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any, Literal, TypeAlias
 
 import trio
@@ -30,7 +31,7 @@ from detent.kernel import (
     WrongInput,
 )
 from detent.tools.cli.asking import Asked
-from detent.tools.cli.keyboard import typing_in
+from detent.tools.cli.keyboard import typing_in, unechoed
 from detent.tools.cli.reporting import Reporter
 
 __all__ = ["Following", "Stuck", "Why"]
@@ -73,7 +74,7 @@ class Following:
 
     async def follow(self) -> Stuck:
         """Follow it until it is over, or stuck: which of them."""
-        with self._scope:
+        with self._scope, unechoed(sys.stdin) if self.asks else nullcontext():
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._tick)
                 nursery.start_soon(self._look_out)

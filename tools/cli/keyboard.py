@@ -16,7 +16,9 @@ from typing import Any, TextIO
 import trio
 from attrs import define, field
 
-__all__ = ["Keyboard", "Typing", "can_be_asked", "typing_in"]
+__all__ = ["Keyboard", "Typing", "can_be_asked", "typing_in", "unechoed"]
+
+LOCAL = 3  # where the local modes stand among those of a terminal
 
 KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|.)?")
 """What arrows and other keys send that have no letter."""
@@ -40,6 +42,21 @@ def typing_in(stream: TextIO, ahead: str = "") -> Generator["Keyboard"]:
     try:
         tty.setcbreak(fd, termios.TCSANOW)
         yield Keyboard(fd, ahead)
+    finally:
+        termios.tcsetattr(fd, termios.TCSANOW, before)
+
+
+@contextmanager
+def unechoed(stream: TextIO) -> Generator[None]:
+    """Have a terminal not show what is typed, for as long as the block lasts: that would stand between the lines."""
+    termios: Any = import_module("termios")
+    fd = stream.fileno()
+    before = termios.tcgetattr(fd)
+    quiet = [*before]
+    quiet[LOCAL] &= ~termios.ECHO
+    try:
+        termios.tcsetattr(fd, termios.TCSANOW, quiet)
+        yield
     finally:
         termios.tcsetattr(fd, termios.TCSANOW, before)
 

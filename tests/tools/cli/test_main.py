@@ -35,7 +35,7 @@ def loaded(*arguments: str) -> set[str]:
 def test_who_asks_for_help_waits_neither_for_trio_nor_for_the_kernel(
     arguments: tuple[str, ...],
 ) -> None:
-    heavy = {"trio", "attr", "attrs", "msgspec", "sqlite3", "detent.kernel", "asyncio", "inspect"}
+    heavy = {"trio", "attr", "attrs", "msgspec", "sqlite3", "detent.kernel", "asyncio"}
 
     assert loaded(*arguments) & heavy == set()
 

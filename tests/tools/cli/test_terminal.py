@@ -69,6 +69,18 @@ def test_what_was_typed_too_early_is_the_next_answer(store: Path) -> None:
         here.until("41")
 
 
+def test_what_is_typed_before_anything_is_asked_does_not_stand_between_the_lines(
+    store: Path,
+) -> None:
+    with terminal(*run_of(store, "parcel", "--input", '{"how": "never"}')) as here:
+        here.until("fetch  ")
+        here.press("hello\r")
+        here.until("fetch  ")
+        here.until("fetch  ")
+
+    assert "hello" not in here.shown
+
+
 def test_who_ends_the_line_gives_no_answer(store: Path) -> None:
     with terminal(*run_of(store, "form")) as here:
         here.until("yes or no >")
@@ -161,6 +173,32 @@ def test_where_signs_cannot_be_written_there_are_others(store: Path) -> None:
 
     assert "> fetching" in here.shown
     assert here.raw.isascii()
+
+
+def test_who_stays_sees_what_others_send_and_the_end(store: Path, capsys: Printed) -> None:
+    with terminal(*run_of(store, "box", "--stay")) as here:
+        here.until("▸ open")
+        for number, words in enumerate(
+            (("Put", '{"cents": 2}'), ("Put", '{"cents": 3}'), ("Close",))
+        ):
+            code, _, err = detent(capsys, "send", "r", *words, "--store", store)
+            assert (code, err) == (0, ""), number
+            here.until(f"→ {words[0]}(")
+        here.until("run r  completed")
+        assert here.end() == 0
+
+    assert "Box(cents=5, notes=[])" in here.shown
+
+
+def test_a_question_that_somebody_else_answers_is_asked_no_more(
+    store: Path, capsys: Printed
+) -> None:
+    with terminal(*run_of(store, "family")) as here:
+        here.until("yes or no >")
+        assert detent(capsys, "answer", "r", "no", "--store", store)[0] == 0
+        here.until("answer 1")
+        here.until("run r  completed")
+        assert here.end() == 0
 
 
 def test_a_narrow_terminal_is_not_overrun(store: Path) -> None:
