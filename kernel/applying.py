@@ -114,7 +114,7 @@ class Folding:
         if "effects" in change or "timers" in change:
             _complete(frame, change, at)
 
-    def _is_brief(self, change: dict[str, Edit], event: Any, at: Tree) -> bool:
+    def _is_brief(self, change: dict[str, Edit], event: Tree, at: Tree) -> bool:
         """Go through what most often comes: of all that is in flight an outcome, and then one effect in its place."""
         frame, new = self._frame, change.get("effects")
         effects: Any = frame["effects"]

@@ -270,7 +270,8 @@ class Recorder:
         """An entry that has bytes, chained to those before it, and a checkpoint if one is due."""
         before, after = between
         hash = chained(head.hash, body)
-        entry = Entry(*(*said, body, hash))
+        made: Any = Entry
+        entry: Entry = made(*said, body, hash)
         unread = head.unread + len(body) + (_size(beside) if beside else 0)
         if before is not None and head.least:  # what was never weighed cannot lose weight
             least = max(0, head.least - _shed_by(head, entry.delta, before, after))

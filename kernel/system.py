@@ -411,8 +411,10 @@ class Kernel:
         live = lives.get(run)
         if live is not None:
             return live
+        loaded: Live | None = None
         with trio.CancelScope(shield=True):
             loaded = await lives.awake(run)
+        assert loaded is not None  # or it has raised
         return loaded
 
     def _check_open(self) -> None:

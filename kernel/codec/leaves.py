@@ -136,12 +136,10 @@ def write_scalar(name: str) -> Writer:
         return write_as_it_is
 
     def write(value: Any) -> Tree:
-        kind = type(value)
-        if kind is not wanted:
+        if type(value) is str is wanted and value.isascii():  # most are their own trees
+            return value
+        if type(value) is not wanted:
             raise is_no(value, name)
-        if kind is str and value.isascii():  # most are, and these are their own trees
-            plain: Tree = value
-            return plain
         try:
             return tree(value)
         except Unstorable as error:

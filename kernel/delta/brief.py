@@ -31,7 +31,7 @@ class Brief:
         self._changes = changes
         self._is_plain = is_light(scribe.data)
         self._writers: dict[str, Writer | None] = {}
-        self._outcomes: dict[tuple[str, type], Writer] = {}
+        self._outcomes: dict[str, Writer] = {}
 
     def told(
         self, before: Snapshot[Any], stepped: Stepped[Any]
@@ -97,16 +97,15 @@ class Brief:
     ) -> Tree:
         """An outcome, as `Reports` writes it; one that came just then is the most frequent."""
         outcome: Any = signal.event
-        kind = type(outcome)
-        if kind is not Returned or outcome.at is not moment(after.at):
+        if not isinstance(signal.event, Returned) or outcome.at is not moment(after.at):
             return self._scribe.write_outcome(
                 before.pending.effects, signal.effect, outcome, after.at
             )
-        write = self._outcomes.get((flight.form, kind))
+        write = self._outcomes.get(flight.form)
         if write is None:
-            shape = self._scribe.outcome(flight, flight.id, kind)
+            shape = self._scribe.outcome(flight, flight.id, Returned)
             write = self._scribe.codec.lacking(shape, "at")
-            self._outcomes[flight.form, kind] = write
+            self._outcomes[flight.form] = write
         return write(outcome)
 
     def _writer(self, form: str) -> Writer | None:
