@@ -3,6 +3,7 @@
     python -m tests            everything, with short forms of the tortures
     python -m tests --long     everything, with the tortures at full length; what is covered is not counted again
     python -m tests --fast     only doctests and tests, without counting what they cover
+    python -m tests --few      the same, with a quarter of the examples: to see whether another Python does as well
     python -m tests ... -k x   what is unknown here goes to pytest
 
 Every part is run, also after one has failed; the exit code says whether all of them passed.
@@ -31,12 +32,14 @@ machine, and what fails is made smaller for minutes."""
 def main(arguments: list[str]) -> int:
     """Run the parts one after the other; 0 if all passed."""
     os.chdir(ROOT)
-    own = {"--long", "--fast"}
+    own = {"--long", "--fast", "--few"}
     chosen = own & set(arguments)
     if "--long" in chosen:
         os.environ["DETENT_LONG"] = "1"
+    if "--few" in chosen:
+        os.environ["DETENT_FEW"] = "1"
     rest = [argument for argument in arguments if argument not in own]
-    is_fast, counted = "--fast" in chosen, not chosen
+    is_fast, counted = bool(chosen & {"--fast", "--few"}), not chosen
     failed = [name for name, command in ([] if is_fast else checks()) if not passed(name, command)]
     tests = [pytest(counted, *rest)] if rest else [pytest(counted, *half) for half in HALVES]
     if not passed_together("tests", tests):
