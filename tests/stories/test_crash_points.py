@@ -13,11 +13,11 @@ from hypothesis import Phase, given, settings
 from detent.kernel import BrokenBegin
 from detent.tools.stores import SQLite
 from detent.tools.testing.faults import Moment
-from tests.settings import FEW, LONG
+from tests.settings import LONG
 from tests.stories.crashing import Cut, Scene, scenes
 
 MOMENTS: tuple[Moment, ...] = ("before", "after")
-POINTS = 100_000 if LONG else 400 if FEW else 1_500
+POINTS = 100_000 if LONG else 1_500
 IN_FILES = POINTS // 50
 MOST = 20  # crash points of one machine
 FEWEST = 10  # on the average: so many machines are drawn that there are enough
