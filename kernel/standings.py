@@ -148,7 +148,7 @@ def _dues(
         if deadline is not None and is_open and _kind(kinds, one.form, one.part) == "Wait":
             yield one.at + round(deadline * MICRO)
         if one.held and one.until and not is_parked:
-            yield one.until  # pragma: no cover - of few logs is it the next thing due
+            yield one.until
 
 
 def _deadlines(rules: Outline) -> dict[tuple[str, int], float]:

@@ -187,7 +187,7 @@ class Watch:
         self._is_closed = True
         self._ready.clear()
         self._chunks.clear()
-        if self._bell is not None:  # pragma: no branch
+        if self._bell is not None:
             self._bell.ring()
 
     async def so_far(self) -> "tuple[Seen, ...]":

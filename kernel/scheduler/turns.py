@@ -456,7 +456,7 @@ class Turn:
 
     def _look_at_the_clock(self) -> None:
         """Let happen what is due, after what has waited for another state that the run is in now."""
-        if self.now.pending.is_inert:  # pragma: no cover - an alarm that rang too late
+        if self.now.pending.is_inert:
             return
         while self.now.pending.offered != len(self.now.pending.deferred):
             again = recall(self.served.table, self.now, self.at)

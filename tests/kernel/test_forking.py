@@ -32,6 +32,7 @@ from detent.kernel import (
     Standing,
     verify_log,
 )
+from detent.kernel.scheduler import Item
 from detent.tools.stores import SQLite
 from detent.tools.testing.virtual import virtually
 from tests.kernel.scheduler.toys import (
@@ -121,6 +122,20 @@ async def test_nothing_happens_to_a_fork_before_somebody_resumes_it(
         assert (end.status, end.value.n) == ("completed", 3)
         assert trio.current_time() - began == 40  # what the timer had left
         assert told(await journal.entries("f")) == ["resumed", "fired"]
+
+
+@virtually
+async def test_a_fork_that_is_told_to_look_at_the_clock_stays_as_it_is() -> None:
+    async with opened(resting) as kernel:
+        await kernel.start(resting, Data(), id="r")
+        forked = await kernel.fork("r", at=1, name="f")
+        await trio.sleep(DAY)
+
+        kernel.engine.tell("f", Item())
+        await settled()
+
+        assert (await forked.status()).status == "inert"
+        assert await kernel.journal.entries("f") == ()
 
 
 @both

@@ -15,7 +15,7 @@ from attrs import frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from detent import Event, Machine, On, State, World, handle, visit
+from detent import Event, Fails, Machine, On, Retry, State, World, handle, visit
 from detent.kernel import (
     DamagedLog,
     Footer,
@@ -119,6 +119,28 @@ async def told_until_asked() -> tuple[bytes, ...]:
 
 
 # -- how runs stand
+
+
+@virtually
+async def test_an_attempt_that_waits_for_its_time_is_due_then() -> None:
+    retried = doing(call(Again, retry=Retry(attempts=3, base=100.0, cap=100.0)))
+
+    async def fail(order: Again) -> int:
+        raise Fails("not now")
+
+    there, here = SlowJournal(1), MemoryJournal()
+    async with opened(retried, handlers=[handle(Again, fail)], journal=there) as kernel:
+        run = await kernel.start(retried, Data(), id="r")
+        await trio.sleep(1)
+        ((_, expected),) = await there.find()
+        log = await run.log()
+        await run.cancel()
+
+    await bring_in(here, log)
+
+    assert expected.held
+    assert expected.due is not None
+    assert await here.find() == (("r", expected),)
 
 
 @given(recordings())

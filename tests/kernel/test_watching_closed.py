@@ -38,6 +38,17 @@ async def test_a_watch_that_is_closed_is_at_its_end() -> None:
 
 
 @virtually
+async def test_a_watch_that_nobody_has_read_can_be_closed() -> None:
+    async with opened(COUNTING) as kernel:
+        run = await kernel.start(COUNTING, Data(), id="r")
+        watch = run.watch()
+
+        await watch.aclose()
+
+        assert [sight async for sight in watch] == []
+
+
+@virtually
 async def test_who_waits_while_a_watch_is_closed_is_at_the_end() -> None:
     seen: list[Sight] = []
 

@@ -37,7 +37,7 @@ BOTH_KNOW = Features(
     bugs=False,
 )
 EACH = 200  # events for each machine
-LEAST = 20_000  # events that must be judged by all of them together
+LEAST = times(20_000)  # events that must be judged by all of them together
 
 
 def without_done(parts: tuple[Part[Any], ...]) -> Iterator[Part[Any]]:
