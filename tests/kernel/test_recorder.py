@@ -98,6 +98,14 @@ def then(before: Recorded, signal: Signal, key: str | None = None) -> Recorded |
     return RECORDER.record(before.head, before.snapshot, stepped, key)
 
 
+def test_entries_are_compared_by_what_they_say_not_by_how_it_was_spelled() -> None:
+    entry = begun().entry
+
+    assert entry == but(entry, body=b"{}")
+    assert entry != but(entry, at=entry.at + 1)
+    assert entry != entry.seq
+
+
 def test_a_run_begins_with_its_input() -> None:
     first = begun()
 
