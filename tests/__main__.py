@@ -14,16 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FIRST = (
-    *("tests/kernel/replayer", "tests/kernel/decisions", "tests/kernel/runtime"),
-    *("tests/kernel/scheduler", "tests/stories", "tests/tools", "tests/typing", "tests/house"),
+CHUNKS = (
+    *("tests/stories", "tests/tools", "tests/kernel/scxml", "tests/kernel/runtime"),
+    *("tests/kernel/scheduler", "tests/kernel/replayer", "tests/kernel/journal"),
 )
-HALVES = (FIRST, ("tests", *(f"--ignore={folder}" for folder in FIRST)))
-"""What is run side by side: two processors are soon found, and it takes about as long."""
+REST = ("tests", *(f"--ignore={folder}" for folder in CHUNKS))
+"""What is run side by side, two at a time, as soon as there is room: two processors are soon found."""
 PATIENCE = 3600
 """After how many seconds a torture at full length is taken to hang: twenty times as many examples, counted, on a busy
 machine, and what fails is made smaller for minutes."""
@@ -41,7 +41,11 @@ def main(arguments: list[str]) -> int:
     rest = [argument for argument in arguments if argument not in own]
     is_fast, counted = bool(chosen & {"--fast", "--few"}), not chosen
     failed = [name for name, command in ([] if is_fast else checks()) if not passed(name, command)]
-    tests = [pytest(counted, *rest)] if rest else [pytest(counted, *half) for half in HALVES]
+    tests = (
+        [pytest(counted, *rest)]
+        if rest
+        else [pytest(counted, *one) for one in (REST, *zip(CHUNKS, strict=True))]
+    )
     if not passed_together("tests", tests):
         failed.append("tests")
     if counted:
@@ -84,24 +88,24 @@ def passed(name: str, command: list[str]) -> bool:
 
 
 def passed_together(name: str, commands: list[list[str]]) -> bool:
-    """Run several commands side by side; each shows what it says when it is done."""
+    """Run several commands, two at a time; each shows what it said when it is done."""
     print(f"\n--- {name}", flush=True)
     began = time.monotonic()
-    first, *others = commands
-    with ExitStack() as open_files:
-        told = [open_files.enter_context(tempfile.TemporaryFile()) for _ in others]
-        running = [
-            subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
-            for command, file in zip(others, told, strict=True)
-        ]
-        codes = [subprocess.run(first, check=False).returncode]
-        for process, file in zip(running, told, strict=True):
-            codes.append(process.wait())
-            file.seek(0)
-            print(file.read().decode(errors="replace"), flush=True)
+    with ThreadPoolExecutor(2) as pool:
+        codes = list(pool.map(_told, commands))
     word = "FAILED" if any(codes) else "passed"
     print(f"--- {name}: {word} in {time.monotonic() - began:.1f} s")
     return not any(codes)
+
+
+def _told(command: list[str]) -> int:
+    with tempfile.TemporaryFile() as said:
+        code = subprocess.run(
+            command, stdout=said, stderr=subprocess.STDOUT, check=False
+        ).returncode
+        said.seek(0)
+        print(said.read().decode(errors="replace"), flush=True)
+    return code
 
 
 if __name__ == "__main__":

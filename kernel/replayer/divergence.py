@@ -121,7 +121,7 @@ def _kind(
             return rows.why(chain(*entry.took[:place]), chain(*were), chain(*are))
     parts = {one.path.partition(".")[0].partition("[")[0] for one in diff}
     status = {one.path for one in diff} & {"end", "end.status"}
-    if "in" in parts or status:
+    if "in" in parts or (status and "data" not in parts):
         return "target"
     if parts & {"data", "end"}:
         return "reducer"

@@ -3,10 +3,22 @@
 from collections.abc import Iterator
 from typing import Any
 
+from attrs import evolve, frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from detent import Always, Defer, InvalidMachine, Machine, On, Region, State, compile_machine
+from detent import (
+    Always,
+    Defer,
+    Each,
+    Effect,
+    InvalidMachine,
+    Machine,
+    On,
+    Region,
+    State,
+    compile_machine,
+)
 from detent.kernel import DivergenceKind, replay
 from detent.tools.testing.samples import EVENTS, GUARDS, UPDATES
 from tests.kernel.replayer.purchase import Add, Pay, Purchase
@@ -180,3 +192,35 @@ def test_why_other_rows_follow_is_not_told_of_a_log_without_the_old_rules() -> N
 
     assert found is not None
     assert found.kind == "guard"
+
+
+@frozen
+class Weigh(Effect[int], recovery="pure"):
+    """Put one thing on the scales."""
+
+
+def test_a_run_that_fails_by_what_an_update_made_of_its_data_has_another_reducer() -> None:
+    def one_more(data: Purchase, event: Add) -> Purchase:
+        return evolve(data, total=data.total + 1)
+
+    def scales(update: Any) -> Machine[Any, Any, Any]:
+        each: Any = Each(Weigh, lambda data: (Weigh(),) * data.total)
+        weighing = State("weighing", On(each.returned), On(each.failed), do=each)
+        return Machine(
+            "scales",
+            State("cart", On(Add, to=weighing.name, update=update)),
+            weighing,
+            data=Purchase,
+        )
+
+    steps = Steps(scales(Purchase.add), Purchase())
+    steps.send(Add(0))
+
+    found = replay(steps.log, scales(one_more)).divergence
+
+    assert found is not None
+    assert found.kind == "reducer"
+    assert str(found).splitlines()[1:3] == [
+        "  recorded: cart/0 -> weighing (failed)",
+        "  now:      cart/0 -> weighing",
+    ]

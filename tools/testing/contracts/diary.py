@@ -305,7 +305,8 @@ def forked(fork: Fork, epoch: int = 0) -> Prepared:
         beside=fork.beside,
         outlines=fork.outlines,
     )
-    head = Head(checkpoint.hash, len(checkpoint.body), len(checkpoint.body))
+    unread = len(checkpoint.body) + sum(len(one.body) for one in fork.beside)
+    head = Head(checkpoint.hash, unread)
     return Prepared(write, Writer(header.run, epoch, now, head), (), tuple(fork.lines()))
 
 
