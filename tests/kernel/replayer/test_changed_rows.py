@@ -204,7 +204,10 @@ def test_a_run_that_fails_by_what_an_update_made_of_its_data_has_another_reducer
         return evolve(data, total=data.total + 1)
 
     def scales(update: Any) -> Machine[Any, Any, Any]:
-        each: Any = Each(Weigh, lambda data: (Weigh(),) * data.total)
+        def things(data: Purchase) -> tuple[Weigh, ...]:
+            return (Weigh(),) * data.total
+
+        each = Each(Weigh, things)
         weighing = State("weighing", On(each.returned), On(each.failed), do=each)
         return Machine(
             "scales",
