@@ -59,11 +59,12 @@ def told_of(made: Recording) -> list[Told]:
 
 
 def in_flight(made: Recording) -> set[int]:
-    """What is under way after the last entry."""
+    """What is under way after the last entry. Of what waits to be tried again, no attempt is."""
     found: set[int] = set()
     for flight in made.entries[-1].snapshot.effects:
         places = flight.under_way() if isinstance(flight, Fan) else (0,)
-        found |= {flight.id + place for place in places}
+        ids = [flight.id + place for place in places]
+        found |= {id for id in ids if flight.life_of(id).held != "retry"}
     return found
 
 
