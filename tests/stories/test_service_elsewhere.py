@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -175,14 +174,6 @@ def test_one_run_is_cancelled_and_the_other_is_not_without_a_loop(
             second.cancel()
 
     assert [one.name for one in threading.enumerate() if one.name == "detent"] == []
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Ctrl-C interrupts, also where whoever runs the tests has told the shell to run them in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -34,6 +34,9 @@ from tests.tools.embed.hosts import COUNTING, DOING, HURRIED, dying, ends_in, st
 who: ContextVar[str] = ContextVar("who", default="nobody")
 
 
+pytestmark = pytest.mark.usefixtures("interruptible")
+
+
 def world(by: Any = None, **options: Any) -> World:
     """Two machines, and who performs what they order."""
     return World(COUNTING, DOING, handlers=[handle(Again, by or gives())], **options)
