@@ -104,6 +104,10 @@ class Entry(Fact, frozen=True):
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in SAID)
 
+    def __ne__(self, other: object) -> bool:
+        """Whether they do not; a struct would look at its bytes, too."""
+        return not self == other
+
 
 SAID = tuple(name for name in Entry.__struct_fields__ if name != "body")
 """What an entry says; its bytes say it once more."""

@@ -15,20 +15,23 @@ from attrs import frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from detent import Event, Fails, Machine, On, Retry, State, World, handle, visit
+from detent import After, Event, Fails, Machine, On, Retry, State, World, handle, visit
 from detent.kernel import (
     DamagedLog,
     Footer,
     Journal,
     MemoryJournal,
     RunExists,
+    Standing,
     StoreFailed,
     Unconfirmed,
     Verdict,
     Write,
     WrongInput,
+    begin,
     bring_in,
     chained,
+    compile_machine,
     footer_line,
     fork,
     frame_of,
@@ -153,6 +156,20 @@ def test_how_a_run_stands_is_read_off_its_log_alone(made: Recording) -> None:
         if now.end is None or now.effects:
             outlines = (made.table.shape_outline, made.table.rules_outline)
             assert standing_at(scribe.frame(now), *outlines) == standing(served, now, {})
+
+
+def test_a_timer_that_has_fired_for_a_parked_run_is_not_due_once_more() -> None:
+    table = compile_machine(
+        Machine("slow", State("here", After(10, to="there")), State("there"), data=Words)
+    )
+    outlines = (table.shape_outline, table.rules_outline)
+    frame = scribe_of(table).frame(begin(table, Words()).snapshot)
+    parked = {"place": "here", "role": "guard", "callable": "", "problem": {}, "entry": 1}
+    waiting: Any = {**frame, "parked": parked, "line": [[{"$fired": 1}, 0]]}
+
+    assert standing_at(frame, *outlines).due == 10_000_000
+    assert standing_at({**waiting, "line": []}, *outlines).due == 10_000_000
+    assert standing_at(waiting, *outlines) == Standing("parked")
 
 
 # -- all of it

@@ -101,8 +101,12 @@ def then(before: Recorded, signal: Signal, key: str | None = None) -> Recorded |
 def test_entries_are_compared_by_what_they_say_not_by_how_it_was_spelled() -> None:
     entry = begun().entry
 
-    assert entry == but(entry, body=b"{}")
-    assert entry != but(entry, at=entry.at + 1)
+    respelled, later = but(entry, body=b"{}"), but(entry, at=entry.at + 1)
+
+    assert entry == respelled
+    assert (entry != respelled) is False
+    assert entry != later
+    assert (entry == later) is False
     assert entry != entry.seq
 
 
