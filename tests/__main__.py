@@ -41,11 +41,8 @@ def main(arguments: list[str]) -> int:
     rest = [argument for argument in arguments if argument not in own]
     is_fast, counted = bool(chosen & {"--fast", "--few"}), not chosen
     failed = [name for name, command in ([] if is_fast else checks()) if not passed(name, command)]
-    tests = (
-        [pytest(counted, *rest)]
-        if rest
-        else [pytest(counted, *one) for one in (REST, *zip(CHUNKS, strict=True))]
-    )
+    chunks = [rest] if rest else [REST, *([folder] for folder in CHUNKS)]
+    tests = [pytest(counted, *chunk) for chunk in chunks]
     if not passed_together("tests", tests):
         failed.append("tests")
     if counted:

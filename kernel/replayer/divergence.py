@@ -1,7 +1,8 @@
 """Where a replay comes to something else than what was recorded, and what kind of change that looks like.
 
 Rule 1: the kind is that of the first difference in the order of cause and effect: which rows were taken, where they
-        led, what they made of the data, what was ordered.
+        led, what they made of the data, what was ordered. A run that fails, or does not, because of its data has
+        another `reducer`.
 Rule 2: rows are compared by what they say, not by their numbers: a row put in before another is no divergence. What
         a row says may change too, as long as what comes of it is the same; an entry that comes out to the byte is
         never a divergence.

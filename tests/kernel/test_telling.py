@@ -91,9 +91,7 @@ def test_a_run_is_told_as_finished_last_and_only_when_it_is_over(made: Recording
 @given(recordings())
 @settings(max_examples=times(80))
 def test_what_was_begun_has_at_most_one_end_and_else_is_in_flight(made: Recording) -> None:
-    begun: set[tuple[int, int]] = (
-        set()
-    )  # or to be tried again; what was held is told again when it is admitted
+    begun: set[tuple[int, int]] = set()  # also to be tried; what was held is told once more
     ended: Counter[tuple[int, int]] = Counter()
     for one in told_of(made):
         attempt = (getattr(one, "effect", 0), getattr(one, "attempt", 1))
