@@ -26,7 +26,7 @@ from detent.kernel.names import shown
 from detent.kernel.signals import Event, Fired, Happened, Settled
 from detent.kernel.snapshot import DEADLINE, LIMIT, Kept, Snapshot
 from detent.kernel.steps import Broken, Deferred, Ignored, Moved, Rejected, Stepped
-from detent.kernel.swift import is_swift, leap
+from detent.kernel.swift import gather, is_swift, leap
 from detent.kernel.table import Table
 
 __all__ = ["advance", "begin", "follow_up", "has_to_wait", "recall", "step"]
@@ -304,6 +304,10 @@ def _happened(
         plan = layout.plans.get(rows) or layout.plan(rows, pending.history)
         if is_swift(plan, pending) and not backwards:
             return leap(table, snapshot, plan, at, (signal, event, form))
+    if not rows and type(flight) is Fan and type(signal) is Happened and not backwards:
+        gathered = gather(table, snapshot, layout, at, (signal, flight))
+        if gathered is not None:
+            return gathered
     draft = Draft(table, snapshot, layout, at, backwards)
     draft.offer(event, form)
     if isinstance(flight, Fan):

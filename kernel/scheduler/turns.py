@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from attrs import define, frozen
+from attrs import define
 
 from detent.kernel.backlog import Taken
 from detent.kernel.decisions import (
@@ -28,7 +28,7 @@ from detent.kernel.decisions import (
 )
 from detent.kernel.endings import news
 from detent.kernel.errors import AuthorError, CallerError, EndlessFamily, Unstorable
-from detent.kernel.facts import but
+from detent.kernel.facts import Fact, but
 from detent.kernel.flights import Fan, Flight
 from detent.kernel.journal import Delivery
 from detent.kernel.policies import seed_of
@@ -63,8 +63,7 @@ RECEIPTS: dict[type, Any] = {Moved: "accepted", Ignored: "ignored", Deferred: "d
 InFlight: TypeAlias = tuple[Flight, Life, Way]
 
 
-@frozen
-class Begin:
+class Begin(Fact, frozen=True):
     """An effect that begins when the turn is committed."""
 
     way: Way
