@@ -62,10 +62,11 @@ class Folding:
     and what points into the data is left as it is until the data changes.
     """
 
-    __slots__ = ("_frame", "_owned", "_pointing")
+    __slots__ = ("_frame", "_lone", "_owned", "_pointing")
 
     def __init__(self, frame: dict[str, Tree]) -> None:
         self._frame = frame.copy()
+        self._lone: str | None = None  # all that is in flight, if an entry has said so
         self._owned: Owned = {}
         self._pointing: set[str] = set()
 
@@ -87,6 +88,7 @@ class Folding:
     def _edit_all(self, change: dict[str, Edit], event: Tree, at: Tree) -> None:
         """Do all that an entry may tell of."""
         frame, key = self._frame, ""
+        self._lone = None
         sources: dict[str, Any] = {"event": event, "before": frame["effects"]}
         if type(event) is dict and ("$happened" in event or "$fired" in event):
             _follow(frame, event, at)
@@ -117,24 +119,17 @@ class Folding:
     def _is_brief(self, change: dict[str, Edit], event: Tree, at: Tree) -> bool:
         """Go through what most often comes: of all that is in flight an outcome, and then one effect in its place."""
         frame, new = self._frame, change.get("effects")
-        effects: Any = frame["effects"]
-        if (
-            len(effects) != 1
-            or type(new) is not dict
-            or len(new) != 1
-            or not change.keys() <= BRIEF
-        ):
+        lone = self._lone or _lone_in(frame["effects"])
+        if lone is None or type(new) is not dict or len(new) != 1 or not BRIEF.issuperset(change):
             return False
         happened = event.get("$happened") if type(event) is dict else None
         ((id, edit),) = new.items()
-        ((old, flight),) = effects.items()
         if (
             type(happened) is not list
             or len(happened) != 2
             or type(happened[0]) is not int
-            or str(happened[0]) != old
-            or id == old
-            or not _is_single(flight)
+            or str(happened[0]) != lone
+            or id == lone
             or type(edit) is not list
             or len(edit) != 1
             or not _is_single(edit[0])
@@ -155,6 +150,7 @@ class Folding:
         is_new = ordered[2] is None
         frame["effects"] = {id: [*ordered[:2], at, *ordered[3:]] if is_new else ordered}
         frame["count"] = place + 1
+        self._lone = id
         return True
 
     def _edit_late(self, change: dict[str, Edit], sources: dict[str, Any]) -> None:
@@ -180,6 +176,14 @@ class Folding:
             frame.update(unfolded(frame))
             self._owned.clear()
         pointing.clear()
+
+
+def _lone_in(effects: Any) -> str | None:
+    """The id of what is in flight if that is a single effect, and no Each."""
+    if len(effects) != 1:
+        return None
+    ((id, flight),) = effects.items()
+    return id if _is_single(flight) else None
 
 
 def _is_single(flight: Tree) -> bool:

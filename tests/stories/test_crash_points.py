@@ -1,7 +1,7 @@
 """Kernels that die at thousands of places: before and after commits of runs of generated machines.
 
 A crash point takes about as long as two kernels take to compile the machine and a replay to read the run: a hundredth
-of a second. In the ordinary run there are as many as a minute has room for.
+of a second or two.
 """
 
 from itertools import product
@@ -13,11 +13,11 @@ from hypothesis import Phase, given, settings
 from detent.kernel import BrokenBegin
 from detent.tools.stores import SQLite
 from detent.tools.testing.faults import Moment
-from tests.settings import LONG
+from tests.settings import LONG, times
 from tests.stories.crashing import Cut, Scene, scenes
 
 MOMENTS: tuple[Moment, ...] = ("before", "after")
-POINTS = 100_000 if LONG else 1_500
+POINTS = 100_000 if LONG else times(10_000)
 IN_FILES = POINTS // 50
 MOST = 20  # crash points of one machine
 FEWEST = 10  # on the average: so many machines are drawn that there are enough

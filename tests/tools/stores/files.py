@@ -13,9 +13,24 @@ from detent.tools.stores import SQLite
 from detent.tools.testing.contracts.diary import Said, Writer, begun
 from detent.tools.testing.virtual import run_virtually
 
-__all__ = ["another", "digest_of", "driven", "filled", "here", "looked"]
+__all__ = ["Watch", "another", "digest_of", "driven", "filled", "here", "looked"]
 
 Use = Callable[[Journal], Awaitable[Any]]
+
+
+class Watch:
+    """A stopwatch: whatever is timed takes as long as somebody says."""
+
+    def __init__(self) -> None:
+        self.takes = 0.0
+        self.now = 0.0
+        self.is_running = False
+
+    def __call__(self) -> float:
+        """The time, now or a moment later."""
+        self.now += self.takes if self.is_running else 0.0
+        self.is_running = not self.is_running
+        return self.now
 
 
 def driven(store: SQLite, use: Use) -> Any:

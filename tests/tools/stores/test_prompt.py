@@ -9,26 +9,13 @@ from threading import Lock
 import pytest
 
 from detent.kernel import Committed
+from detent.tools.stores.sqlite.haste import PAUSE
 from detent.tools.stores.sqlite.opening import brought_up, connected
-from detent.tools.stores.sqlite.prompt import BRIEF, MANY, PAUSE, Prompt
+from detent.tools.stores.sqlite.prompt import BRIEF, MANY, Prompt
 from detent.tools.stores.sqlite.schema import MIGRATIONS
 from detent.tools.stores.sqlite.writing import Clerk
 from detent.tools.testing.contracts.diary import Said, Writer, begun
-
-
-class Watch:
-    """A stopwatch: whatever is timed takes as long as somebody says."""
-
-    def __init__(self) -> None:
-        self.takes = 0.0
-        self.now = 0.0
-        self.is_running = False
-
-    def __call__(self) -> float:
-        """The time, now or a moment later."""
-        self.now += self.takes if self.is_running else 0.0
-        self.is_running = not self.is_running
-        return self.now
+from tests.tools.stores.files import Watch
 
 
 class Desk:

@@ -12,6 +12,8 @@ from functools import partial
 from threading import Lock
 from typing import Any, NoReturn
 
+import trio
+
 from detent.kernel import (
     Beside,
     Cell,
@@ -30,6 +32,7 @@ from detent.kernel import (
 )
 from detent.tools.stores.sqlite.committing import Committer, Ear, Order, told
 from detent.tools.stores.sqlite.finding import Wanted, find, machines, next_due, shapes
+from detent.tools.stores.sqlite.glance import Glance
 from detent.tools.stores.sqlite.prompt import Prompt
 from detent.tools.stores.sqlite.reading import Base, Reader
 from detent.tools.stores.sqlite.threads import Asked, Desk, Work
@@ -41,11 +44,13 @@ LOOK = 0.2  # seconds: how late a kernel hears of what another process has sent
 
 
 class Reading:
-    """Reads a file. Nothing can be written by it."""
+    """Reads a file, by the first connection where it is asked, by each of the others in a thread. It writes nothing."""
 
     def __init__(self, path: str, bases: Sequence[Base]) -> None:
+        first, *others = bases
         self._path = path
-        self._readers = Desk(*(_answering(base, path) for base in bases), most=1)
+        self._glance = Glance(first, path)
+        self._readers = Desk(*(_answering(base, path) for base in others), most=1)
         self._listeners: list[Callable[[str], None]] = []
 
     @property
@@ -75,8 +80,13 @@ class Reading:
 
     async def load(self, run: str) -> Loaded | None:
         """See Journal. Raises DamagedStore."""
-        loaded: Loaded | None = await self._ask(Reader.load, run)
-        return loaded
+        self._readers.be_open()
+        loaded, is_loaded = self._glance.load(run)
+        if is_loaded:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return loaded
+        asked: Loaded | None = await self._ask(Reader.load, run)
+        return asked
 
     async def entries(self, run: str, after: int = 0, limit: int = 1000) -> tuple[Entry, ...]:
         """See Journal. Raises DamagedStore."""

@@ -2,8 +2,7 @@
 
 Rule 1: only what is small is written here, while the thread that writes has nothing to do, and nobody else has the
         file. Otherwise nothing is written, and the thread is asked.
-Rule 2: if each commit waits for the disk, that is done here as long as the disk answers sooner than a thread would;
-        once it has not, it is left to the thread for a while, and for longer each time.
+Rule 2: if each commit waits for the disk, that is done here as long as the disk answers sooner than a thread would.
 Rule 3: the write-ahead log is emptied by the thread, now and then: that alone the next commit may wait for.
 """
 
@@ -14,6 +13,7 @@ from threading import Lock
 from time import perf_counter
 
 from detent.kernel import Verdict, Write
+from detent.tools.stores.sqlite.haste import Haste
 from detent.tools.stores.sqlite.reading import Base
 from detent.tools.stores.sqlite.writing import Clerk
 
@@ -24,8 +24,6 @@ MANY = 1_000  # commits after which the log is emptied: it is some megabytes lon
 EMPTY = "PRAGMA wal_checkpoint(PASSIVE)"
 
 BRIEF = 0.0005  # seconds: a little more than it takes to ask a thread
-PAUSE, LONGEST_PAUSE = 50, 6_400
-"""How many writes are left to the thread after one that took longer: twice as many each time."""
 
 
 class Prompt:
@@ -48,30 +46,18 @@ class Prompt:
         self._turn = turn
         self._nudge = nudge
         self._written = 0
-        self._waits = waits
-        self._timer = timer
-        self._left = 0
-        self._pause = PAUSE
+        self._haste = Haste(BRIEF, timer) if waits else None
 
     def write(self, write: Write) -> Verdict | None:
         """See Journal.at_once."""
-        if not self._waits:
+        haste = self._haste
+        if haste is None:
             return self._write(write)
-        if self._left:
-            self._left -= 1
+        if not haste.begins():
             return None
-        began = self._timer()
         verdict = self._write(write)
-        self._took(self._timer() - began)
+        haste.ends()
         return verdict
-
-    def _took(self, seconds: float) -> None:
-        """Leave what comes next to the thread if the disk was slow."""
-        if seconds > BRIEF:
-            self._left = self._pause
-            self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        else:
-            self._pause = PAUSE
 
     def _write(self, write: Write) -> Verdict | None:
         if not self._turn.acquire(blocking=False):

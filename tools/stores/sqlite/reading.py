@@ -35,7 +35,7 @@ from detent.kernel import (
 from detent.tools.stores.sqlite.finding import stands_well
 from detent.tools.stores.sqlite.schema import ENTRIES, entry_number
 
-__all__ = ["PLACE", "Base", "Place", "Reader", "hex_of", "packed", "sound"]
+__all__ = ["PLACE", "Base", "Place", "Reader", "TooLong", "hex_of", "packed", "sound"]
 
 Base = sqlite3.Connection
 
@@ -50,6 +50,21 @@ BEGINNING = """
 """
 ENTRY = "SELECT hash FROM entries WHERE id = ?"
 PAGE = "SELECT id, hash, body FROM entries WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
+POINT = """
+    SELECT seq, hash, length(body), iif(length(body) <= ?, body, NULL) FROM checkpoints WHERE run = ?
+"""
+ANY = 2**62  # bytes: there is nothing as large
+BULK = """
+    SELECT count(*), total(size) FROM (
+        SELECT * FROM (SELECT length(body) AS size FROM entries WHERE id > ? AND id < ? LIMIT ?)
+        UNION ALL
+        SELECT * FROM (
+            SELECT length(body) FROM needs JOIN beside ON beside.id = needs.beside
+            WHERE run = ? AND seq >= ? LIMIT ?
+        )
+    )
+"""
+MANY = 256  # rows: whoever only wants to know whether a run is short counts no further
 TAKEN = """
     SELECT keys.seq FROM runs JOIN keys ON keys.run = runs.id WHERE runs.run = ? AND key = ?
     UNION ALL
@@ -88,6 +103,10 @@ def sound(row: Sequence[Any], *kinds: type[Any]) -> bool:
     return all(type(value) is kind for value, kind in zip(row, kinds, strict=False))
 
 
+class TooLong(Exception):
+    """There is more to read of a run than was allowed."""
+
+
 @define
 class Place:
     """A run, and the line of it that the next one is checked against."""
@@ -105,8 +124,8 @@ class Reader:
         self.base = base
         self._path = path
 
-    def load(self, run: str) -> Loaded | None:
-        """See Journal."""
+    def load(self, run: str, most: int | None = None) -> Loaded | None:
+        """See Journal. Raises TooLong if that is more than so many bytes."""
         row = self.base.execute(RUN, (run,)).fetchone()
         if row is None:
             return None
@@ -118,8 +137,10 @@ class Reader:
         if header.origin is None and (place.seq, place.hash) != (0, header.hash):
             raise self._damage(run, "its header is not the one that its entries follow")
         standing = Standing(status, due, bool(in_flight), bool(held))
-        checkpoint = self._checkpoint(header, place)
+        checkpoint = self._checkpoint(header, place, ANY if most is None else most)
         start = 0 if checkpoint is None else checkpoint.seq
+        if most is not None:
+            self._bound(place, start, most)
         entries = self._lines(place, -1)
         beside = self._all_whole(self.base.execute(NEEDED, (number, start)))
         head = (place.seq, place.hash)
@@ -196,6 +217,14 @@ class Reader:
         row = self.base.execute(asked, (digest,)).fetchone()
         return None if row is None else Outline(row[0], digest)
 
+    def _bound(self, place: Place, start: int, most: int) -> None:
+        """See that what is to be read after a place, and beside it, is no more than so many bytes."""
+        first, end = entry_number(place.number, place.seq), entry_number(place.number + 1, 0)
+        asked = (first, end, MANY, place.number, start, MANY)
+        count, size = self.base.execute(BULK, asked).fetchone()
+        if size > most or count >= MANY:
+            raise TooLong
+
     # -- lines, checked
 
     def _header(self, run: str, body: bytes) -> Header:
@@ -207,13 +236,14 @@ class Reader:
             raise self._damage(run, f"its header is that of {header.run!r}")
         return header
 
-    def _checkpoint(self, header: Header, place: Place) -> Checkpoint | None:
-        """The newest checkpoint, if there is one; then the place is its own."""
-        asked = "SELECT seq, hash, body FROM checkpoints WHERE run = ?"
-        row = self.base.execute(asked, (place.number,)).fetchone()
+    def _checkpoint(self, header: Header, place: Place, most: int) -> Checkpoint | None:
+        """The newest checkpoint, if there is one; then the place is its own. Raises TooLong."""
+        row = self.base.execute(POINT, (most, place.number)).fetchone()
         if row is None:
             return None
-        seq, hash, body = row[0], hex_of(row[1]), row[2]
+        seq, hash, size, body = row[0], hex_of(row[1]), row[2], row[3]
+        if body is None and type(size) is int and size > most:
+            raise TooLong
         follows = self._hash(place.number, seq) if seq > place.seq else header.hash
         where = f"its checkpoint after entry {seq}"
         if follows is None or type(body) is not bytes or chained(follows, body) != hash:
@@ -234,19 +264,24 @@ class Reader:
         """The entries after a place, which goes along."""
         first, end = entry_number(place.number, place.seq), entry_number(place.number + 1, 0)
         found: list[Entry] = []
-        seq, before = place.seq, packed(place.hash)
+        before: Any = packed(place.hash)
+        if type(before) is str:
+            before = b""  # no hash, and nothing follows it
+        last = first
         for number, hash, body in self.base.execute(PAGE, (first, end, limit)).fetchall():
-            is_next = number % ENTRIES == seq + 1 and type(body) is bytes
-            is_whole = is_next and isinstance(before, bytes) and linked(before, body) == hash
-            if not is_whole:
-                what = f"entry {seq + 1} is not as it was written, or it is missing"
+            last += 1
+            if number != last or type(body) is not bytes or linked(before, body) != hash:
+                what = (
+                    f"entry {last - first + place.seq} is not as it was written, or it is missing"
+                )
                 raise self._damage(place.run, what)
-            seq, before = seq + 1, hash
+            before = hash
             try:
                 found.append(read_entry(body, hash.hex()))
             except Unreadable as error:
-                raise self._damage(place.run, f"entry {seq}: {error}") from error
-        place.seq, place.hash = seq, hex_of(before)
+                what = f"entry {last - first + place.seq}: {error}"
+                raise self._damage(place.run, what) from error
+        place.seq, place.hash = last - first + place.seq, hex_of(before)
         return tuple(found)
 
     def _all_whole(self, rows: Iterable[Any]) -> dict[str, Beside]:

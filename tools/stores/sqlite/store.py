@@ -94,7 +94,7 @@ class SQLite:
 
     def _look(self, stack: ExitStack) -> tuple[Any, ...]:
         bases: list[Base] = []
-        for _ in range(READERS):
+        for _ in range(1 + READERS):
             bases.append(stack.enter_context(closing(looking(self._path, len(self.migrations)))))
         return self._path, bases
 

@@ -72,8 +72,7 @@ class Desk:
 
     async def ask(self, what: Any) -> Any:
         """What comes of it. Raises what it raises, and StoreClosed."""
-        if self._is_closed:
-            raise StoreClosed("the store is closed: what it kept is in its file, open it again")
+        self.be_open()
         asked = Asked(what, trio.lowlevel.current_task())
         if self._hold is None:
             self._queue.put(asked)
@@ -85,6 +84,11 @@ class Desk:
         if asked.error is not None:
             raise asked.error
         return asked.answer
+
+    def be_open(self) -> None:
+        """Raises StoreClosed if nothing can be asked any more."""
+        if self._is_closed:
+            raise StoreClosed("the store is closed: what it kept is in its file, open it again")
 
     def nudge(self) -> None:
         """Have the thread look for itself now."""
