@@ -20,7 +20,7 @@ from detent.kernel.edits import Edit
 from detent.kernel.entries import Checkpoint, Entry, Header, machine_after
 from detent.kernel.errors import BrokenBegin, NoSuchEntry, Unreadable, Unstorable, WrongInput
 from detent.kernel.facts import but
-from detent.kernel.frames import MADE_UP, Frame, followed, frame_at, opened, whole
+from detent.kernel.frames import MADE_UP, Frame, followed, frame_at, opened, seals_in, whole
 from detent.kernel.recorder import ANSWERS, Recorder
 from detent.kernel.replayer.divergence import Divergence, compared, summary
 from detent.kernel.replayer.rows import Rows, rules_of
@@ -377,7 +377,13 @@ class _Replayer:
         scribe, table = run.recorder.scribe, run.recorder.table
         if type(event) is not dict or "$began" not in event:
             raise NoSuchEntry(f"run {run.header.run!r} does not begin at its beginning")
-        input = scribe.codec.read(scribe.input, event["$began"])
+        try:
+            input = scribe.codec.read(scribe.input, event["$began"])
+        except Unreadable as error:
+            if seals_in(event):  # it may have been erased, or be sealed with another key
+                raise
+            expected = f"begins with {spelled(event['$began']).decode()}"
+            return Divergence(run.header.run, entry.seq, "shape", expected, str(error))
         try:
             moved: Moved[Any] = begin(table, input, entry.at, run.header.deadline)
         except (BrokenBegin, WrongInput) as error:
