@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from detent.tools.cli.commands import COMMANDS, help_of_all, parser_of
-from detent.tools.cli.exits import DONE, WRONG, Leave, Usage
+from detent.tools.cli.exits import DONE, INTERRUPTED, WRONG, Leave, Usage
 from detent.tools.cli.parsing import closest
 
 __all__ = ["main"]
@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever reads has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except (Exception, KeyboardInterrupt) as error:
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (Exception, BaseExceptionGroup) as error:
         failures: Any = import_module("detent.tools.cli.failures")
         status: int = failures.told(error, "--debug" in given)
         return status

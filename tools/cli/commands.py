@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from detent.tools.cli import options
+from detent.tools.cli.exits import leaving_at_once
 from detent.tools.cli.parsing import Parser
 
 __all__ = ["COMMANDS", "Command", "help_of_all", "parser_of"]
@@ -28,7 +29,9 @@ class Command(NamedTuple):
     def run(self, given: Any) -> int:
         """Do it: the exit status."""
         module, _, name = self.done_by.partition(":")
-        status: int = getattr(import_module(f"detent.tools.cli.{module}"), name)(given)
+        with leaving_at_once():
+            does = getattr(import_module(f"detent.tools.cli.{module}"), name)
+        status: int = does(given)
         return status
 
 

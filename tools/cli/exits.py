@@ -3,6 +3,11 @@
 Rule 1: nothing of the kernel is imported here: who asks for help does not wait for it.
 """
 
+import os
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
 from typing import Any
 
 __all__ = [
@@ -16,6 +21,7 @@ __all__ = [
     "Leave",
     "No",
     "Usage",
+    "leaving_at_once",
     "single",
 ]
 
@@ -31,6 +37,24 @@ WAITS = 4
 BUG = 70
 """An error nobody foresaw."""
 INTERRUPTED = 130
+
+
+@contextmanager
+def leaving_at_once() -> Generator[None]:
+    """While modules are loaded, Ctrl-C ends the process there and then: half of them are of no use to anybody."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or current_thread() is not main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave(*_: object) -> None:
+    os._exit(INTERRUPTED)
 
 
 class Usage(Exception):

@@ -1,5 +1,9 @@
 """What is said of errors, and the exit status that goes with each family."""
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from detent import (
@@ -16,6 +20,7 @@ from detent import (
     WrongInput,
 )
 from detent.kernel import End, NoSuchRun
+from detent.tools.cli import main
 from detent.tools.cli.exits import No, Usage
 from detent.tools.cli.failures import told
 from tests.tools.cli.typed import Printed
@@ -66,3 +71,52 @@ def test_with_debug_the_traceback_comes_first(capsys: Printed) -> None:
     assert told(NoSuchRun("no run"), debug=True) == 2
 
     assert capsys.readouterr().err.startswith("detent.kernel.errors.NoSuchRun: no run\ndetent: no")
+
+
+LOADING = """
+import os, signal, sys
+from threading import Thread
+from detent.tools.cli.exits import leaving_at_once
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def load():
+    with leaving_at_once():
+        if sys.argv[1] == "loading":
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+load()
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+elsewhere = Thread(target=leaving_at_once().__enter__)
+elsewhere.start()
+elsewhere.join()
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize(("when", "word"), [("loading", ""), ("later", "KeyboardInterrupt")])
+def test_whoever_presses_ctrl_c_while_modules_are_loaded_leaves_at_once(
+    when: str, word: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING, when], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode in (130, -signal.SIGINT)
+    assert done.stderr.strip().endswith(word)
+    assert bool(done.stderr) is bool(word)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), BaseExceptionGroup("", [KeyboardInterrupt()])]
+)
+def test_ctrl_c_needs_no_words(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    def interrupted(given: object) -> int:
+        raise error
+
+    monkeypatch.setattr("detent.tools.cli._called", interrupted)
+
+    assert main(["runs"]) == 130
+    assert capsys.readouterr() == ("", "")
