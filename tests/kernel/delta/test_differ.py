@@ -182,9 +182,18 @@ def test_a_new_value_that_is_not_of_the_shape_is_refused(
     assert why in str(caught.value)
 
 
-def test_a_fixed_tuple_that_is_the_same_object_has_not_changed() -> None:
-    pair = (1, "a")
-    compare = Differ(Codec()).compare(shape_of(tuple[int, str]))
-
-    assert compare(pair, pair) is None
-    assert compare(pair, (1, "b")) == {"1": ["b"]}
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (tuple[int, str], (1, "a")),
+        (tuple[int, ...], (1, 2)),
+        (frozenset[int], frozenset({1})),
+        (FrozenMap[str, int], FrozenMap(a=1)),
+        (Item, Item()),
+        (float, 1.5),
+        (str, "a text"),
+    ],
+    ids=str,
+)
+def test_what_is_the_same_object_has_not_changed(kind: Any, value: Any) -> None:
+    assert edit_of(shape_of(kind), value, value) is None
