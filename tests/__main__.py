@@ -23,10 +23,11 @@ CHUNKS = (
     *("tests/kernel/scheduler", "tests/kernel/replayer", "tests/kernel/journal"),
 )
 POINTS = "tests/stories/test_crash_points.py"
-REST = ("tests", *(f"--ignore={folder}" for folder in CHUNKS))
+BARE = (POINTS, "tests/house", "tests/typing")
+REST = ("tests", *(f"--ignore={folder}" for folder in (*CHUNKS, *BARE)))
 """What is run side by side, two at a time, as soon as there is room: two processors are soon found.
 
-What the points cover is not counted: they are many, and reach nothing that the others do not."""
+What is bare is not counted: it reaches nothing of the kernel that the others do not."""
 PATIENCE = 3600
 """After how many seconds a torture at full length is taken to hang: twenty times as many examples, counted, on a busy
 machine, and what fails is made smaller for minutes."""
@@ -47,8 +48,8 @@ def main(arguments: list[str]) -> int:
     if rest:
         tests = [pytest(counted, *rest)]
     else:
-        chunks = (REST, (CHUNKS[0], f"--ignore={POINTS}"), *((folder,) for folder in CHUNKS[1:]))
-        tests = [pytest(False, POINTS), *(pytest(counted, *chunk) for chunk in chunks)]
+        chunks = (REST, *((folder, f"--ignore={POINTS}") for folder in CHUNKS))
+        tests = [pytest(False, *BARE), *(pytest(counted, *chunk) for chunk in chunks)]
     if not passed_together("tests", tests):
         failed.append("tests")
     if counted:
