@@ -326,9 +326,11 @@ class Kernel:
             live = await self._live(run)
         except RunChanged as changed:
             return await cancel_later(self._engine, changed, new_id(self._chance), reason)
-        if not live.is_over:
-            await self._first(live, Halted("cancelled", reason))
-        return live.snapshot.status
+        if live.is_over:
+            return live.snapshot.status
+        reply: Reply[Status] = Reply(lambda _: live.snapshot.status)
+        self._engine.put(live, Item(Halted("cancelled", reason), reply=reply), first=True)
+        return await reply.wait()
 
     async def resume(self, run: str, skip: bool = False) -> None:
         """See Run."""

@@ -41,7 +41,7 @@ class Item:
     signal: Signal | None = None
     at: int = 0
     key: str | None = None
-    reply: Reply[Receipt] | None = None
+    reply: Reply[Any] | None = None
     note: Tree = None
     admits: int = 0
     again: int = 0

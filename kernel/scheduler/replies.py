@@ -17,19 +17,23 @@ T = TypeVar("T")
 
 
 class Reply(Generic[T]):
-    """What somebody is waiting for. Given once; a second answer is dropped, as is one nobody waits for."""
+    """What somebody is waiting for. Given once; a second answer is dropped, as is one nobody waits for.
 
-    __slots__ = ("_error", "_event", "_value")
+    `then` makes the answer of what is given, in that moment: who waits hears it later.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_error", "_event", "_then", "_value")
+
+    def __init__(self, then: Callable[[Any], T] | None = None) -> None:
         self._event = trio.Event()
+        self._then = then
         self._value: Any = None
         self._error: Exception | None = None
 
-    def give(self, value: T) -> None:
+    def give(self, value: Any) -> None:
         """Answer."""
         if not self._event.is_set():
-            self._value = value
+            self._value = value if self._then is None else self._then(value)
             self._event.set()
 
     def refuse(self, error: Exception) -> None:

@@ -31,6 +31,7 @@ from detent import (
     Spawn,
     State,
     Wait,
+    handle,
 )
 from detent.tools.testing.virtual import run_virtually, virtually
 from tests.kernel.runtime.proofs import all_tasks, check_everything, end_of
@@ -252,6 +253,24 @@ def test_a_run_may_be_cancelled_before_it_does_anything(seed: int) -> None:
         assert words(await stage.entries("r"))[:2] == ["began", "halted"]
 
     run_virtually(all_of_it, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_told_of_a_cancelled_run_is_how_it_stood_when_that_was_stored(seed: int) -> None:
+    machine = doing(call(Once))
+
+    async def forever(order: Once) -> int:
+        await trio.sleep_forever()
+        return 0
+
+    stage = Stage((machine,), [handle(Once, forever)])
+
+    async def act(kernel: Kernel) -> Any:
+        run = await kernel.start(machine, Data(), id="r")
+        await trio.sleep(1)
+        return await run.cancel(), (await run.wait_end()).status
+
+    assert run_virtually(lambda: stage.afterwards(act), seed=seed) == ("ending", "cancelled")
 
 
 @virtually
