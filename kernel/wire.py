@@ -46,7 +46,9 @@ def strict(*fields: tuple[str, Any] | tuple[str, Any, Any]) -> Callable[[bytes],
 
 def why_refused(error: Exception) -> str:
     """What one of REFUSED says to people."""
-    return f"a text is no UTF-8: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
+    said = str(error)  # msgspec has an error of its own for that, from 0.23 on
+    is_text = isinstance(error, UnicodeDecodeError) or "UTF-8" in said
+    return f"a text is no UTF-8: {said}" if is_text else said
 
 
 def under(tree: Tree, key: str) -> Any:

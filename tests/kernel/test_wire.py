@@ -78,3 +78,19 @@ def _items(text: bytes) -> list[Any]:
     tree = parsed(text)
     assert isinstance(tree, list)
     return list(tree)
+
+
+def test_a_text_that_is_no_text_is_no_json_for_any_version_of_the_wire_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Older:
+        """A decoder of msgspec before 0.23."""
+
+        def decode(self, data: bytes) -> object:
+            """Raise what it raised."""
+            return data.decode()
+
+    monkeypatch.setattr("detent.kernel.wire._DECODER", Older())
+
+    with pytest.raises(NoJson, match="a text is no UTF-8"):
+        parsed(b"\xff")
